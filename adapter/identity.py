@@ -1,0 +1,33 @@
+"""Who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+MASTERS = "system:masters"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An identity as the authorizer wants it; hashable, since answers are remembered by it."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+ANONYMOUS = User("system:anonymous", (UNAUTHENTICATED,))
+
+
+def authenticated(user: User) -> User:
+    """Append the group of everybody who proved an identity.
+
+    The front proxy sends `system:aggregator` without any group; without this one the stock RBAC
+    does not let it read discovery.
+    """
+    if AUTHENTICATED in user.groups:
+        return user
+    return User(user.name, (*user.groups, AUTHENTICATED), user.uid, user.extra)

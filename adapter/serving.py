@@ -1,0 +1,116 @@
+"""The TLS endpoint: each handshake gets the newest certificate and trusts the newest CA.
+
+An `SSLContext` cannot forget a CA, so a change makes a new context, and the server-name callback of
+the listening one hands it to the handshake; it also fires for clients that send no name, such as
+the API server's availability probe. Session tickets are off: a resumed session would skip the
+verification of a certificate whose CA is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import structlog
+from aiohttp import web
+
+from budaiscaler.runtime.tls import KeyPair
+
+KEEPALIVE_S = 120.0
+"""Above the 90 s after which Go closes an idle connection, so that it is never us in a race."""
+
+CLOSE_TIMEOUT_S = 10.0
+
+_log = structlog.get_logger()
+
+
+class ServingContext:
+    """The context to listen with; `use` changes what it serves."""
+
+    def __init__(self) -> None:
+        self.listening = _context()
+        self._newest = self.listening
+        # The annotation of the standard library is narrower than what it calls us with.
+        self.listening.sni_callback = self._hand_over
+
+    def use(self, pair: KeyPair, client_ca: str | None) -> None:
+        """Serve `pair`, and believe client certificates of `client_ca`; without one, of nobody."""
+        newest = _context()
+        _load(newest, pair)
+        if client_ca is not None:
+            newest.load_verify_locations(cadata=client_ca)
+        self._newest = newest
+
+    def _hand_over(
+        self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _: ssl.SSLContext
+    ) -> None:
+        connection.context = self._newest
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Asked for, not demanded: token clients and probes have none. A connection keeps the mode it
+    # began with, so the listening context must have it too.
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _load(context: ssl.SSLContext, pair: KeyPair) -> None:
+    """Load a pair from memory; the library reads only files, so they live for this moment."""
+    with tempfile.TemporaryDirectory(prefix="budaiscaler-") as directory:
+        file = Path(directory) / "pair.pem"
+        file.touch(mode=0o600)
+        file.write_bytes(pair.certificate + pair.key)
+        context.load_cert_chain(file)
+
+
+@dataclass(slots=True)
+class Server:
+    """The listening server as a context manager.
+
+    Attributes:
+        drain_s: how long it goes on serving after it was told to stop, so that load balancers
+            notice before connections are refused.
+        draining: readiness says no from then on.
+    """
+
+    app: web.Application
+    context: ServingContext
+    host: str | None
+    port: int
+    drain_s: float
+    draining: bool = False
+    _runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=CLOSE_TIMEOUT_S,
+            handle_signals=False,
+        )
+        await runner.setup()
+        site = web.TCPSite(
+            runner, self.host, self.port, ssl_context=self.context.listening, backlog=1024
+        )
+        await site.start()
+        self._runner = runner
+        _log.info("serving", host=self.host or "*", port=self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.draining = True
+        try:
+            await asyncio.sleep(self.drain_s)
+        finally:
+            if self._runner is not None:
+                await self._runner.cleanup()

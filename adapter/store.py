@@ -1,0 +1,110 @@
+"""What can be asked for: built from the status of scalers, served from memory by every copy.
+
+Freshness is judged when it is asked for, since it passes with time and not with events. A figure
+whose scaler has data is as fresh as the leader's last word (`kube.lease`); one that is held is as
+old as its last good decision. Past the grace both are an error, and the HPA freezes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from budaiscaler.domain import times
+from budaiscaler.domain.api import naming, quantity
+from budaiscaler.domain.api.budaiscaler import KIND, Strategy
+from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.kube.cache import Cache, Key
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One published value.
+
+    Attributes:
+        labels: what selectors see.
+        value: a quantity; None when there never was any data.
+        held_since: time of the last good data where there is none now; None while there is.
+    """
+
+    labels: Mapping[str, str]
+    value: str | None
+    held_since: datetime | None
+
+    def as_of(self, leaders_word: datetime | None) -> datetime | None:
+        """When this value was last known to be right; None if never."""
+        if self.value is None:
+            return None
+        return self.held_since if self.held_since is not None else leaders_word
+
+
+@dataclass(slots=True)
+class Store:
+    """Items by namespace and metric name; kept up to date by the cache of scalers."""
+
+    _items: dict[tuple[str, str], dict[Key, Item]] = field(default_factory=dict)
+
+    def follow(self, scalers: Cache[Scaler]) -> None:
+        """Fill from the cache, now and on every change."""
+        scalers.subscribe(self._on_scaler)
+
+    def find(self, namespace: str, metric: str) -> list[Item]:
+        """Every item of that name in that namespace; names do not differ by case."""
+        return list(self._items.get((namespace, metric.lower()), {}).values())
+
+    def _on_scaler(self, key: Key, old: Scaler | None, new: Scaler | None) -> None:
+        after = dict(_items(new)) if new is not None else {}
+        before = set(_names(old)) if old is not None else set()
+        for name in before - after.keys():
+            of_name = self._items.get((key[0], name), {})
+            of_name.pop(key, None)
+            if not of_name:
+                self._items.pop((key[0], name), None)
+        for name, item in after.items():
+            self._items.setdefault((key[0], name), {})[key] = item
+
+
+def _names(scaler: Scaler) -> Iterator[str]:
+    yield naming.DESIRED_LOAD
+    if not isinstance(scaler.spec, InvalidSpecError):
+        for source in scaler.spec.metrics_sources:
+            yield naming.published_metric(source.key)
+
+
+def _items(scaler: Scaler) -> Iterator[tuple[str, Item]]:
+    labels = {
+        naming.LABEL_KIND: KIND,
+        naming.LABEL_SCALER: scaler.name,
+        naming.LABEL_STRATEGY: scaler.strategy,
+    }
+    # What the HPA strategy left behind must not pass for another evaluator's report.
+    is_current = (
+        scaler.strategy == Strategy.HPA
+        or scaler.status.get("observedGeneration") == scaler.generation
+    )
+    status = scaler.status if is_current else {}
+    held_since = times.parse(status.get("holdingSince"))
+    yield naming.DESIRED_LOAD, Item(labels, _load(status.get("desiredLoad")), held_since)
+    if isinstance(scaler.spec, InvalidSpecError):
+        return
+    reported = {entry.get("name"): entry for entry in status.get("sources") or ()}
+    source_labels = {key: labels[key] for key in (naming.LABEL_KIND, naming.LABEL_SCALER)}
+    for source in scaler.spec.metrics_sources:
+        entry = reported.get(source.key, {})
+        since = times.parse(entry.get("noDataSince"))
+        name = naming.published_metric(source.key)
+        yield name, Item(source_labels, _value(entry.get("value")), since)
+
+
+def _load(text: Any) -> str | None:
+    return text if isinstance(text, str) else None
+
+
+def _value(text: Any) -> str | None:
+    try:
+        return quantity.format_milli(float(text))
+    except (TypeError, ValueError):
+        return None

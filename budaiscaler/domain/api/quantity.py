@@ -1,0 +1,73 @@
+"""Kubernetes quantities: `"5"`, `"500m"`, `"1.5k"`, `"2Gi"`, `"1e3"`.
+
+Source of the grammar: the `Quantity` of apimachinery. HPA reads a metric as milli-units and rounds
+anything finer up, so what we publish is a whole number of milli-units, rounded up by us.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal, InvalidOperation
+
+from budaiscaler.domain.errors import QuantityError
+
+PATTERN = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
+"""RE2 and Python agree on it; the CRD carries it."""
+
+_GRAMMAR = re.compile(PATTERN)
+_SUFFIX_SCALE: dict[str, Decimal] = {
+    **{
+        suffix: Decimal(10) ** exponent
+        for suffix, exponent in zip("num", (-9, -6, -3), strict=True)
+    },
+    **{
+        suffix: Decimal(1000) ** power
+        for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), 1)
+    },
+    **{f"{prefix}i": Decimal(1024) ** power for power, prefix in enumerate("KMGTPE", 1)},
+}
+_MILLI_SLACK = 1e-6
+"""Of one milli-unit: 0.1 + 0.2 must not publish as 301m."""
+
+
+def parse(text: str) -> float:
+    """Read a quantity as a float.
+
+    Raises:
+        QuantityError: when `text` is no quantity; the message says what one looks like.
+    """
+    stripped = text.strip()
+    if not _GRAMMAR.match(stripped):
+        raise QuantityError(
+            f'{text!r} is no number or quantity; write for example "5", "0.5" or "500m"'
+        )
+    number, scale = stripped, Decimal(1)
+    for length in (2, 1):
+        # "1E" is exa, "1E3" is an exponent: only a trailing letter is a suffix.
+        suffix = stripped[-length:]
+        if suffix in _SUFFIX_SCALE and not suffix[-1].isdigit():
+            number, scale = stripped[:-length], _SUFFIX_SCALE[suffix]
+            break
+    try:
+        value = float(Decimal(number) * scale)
+    except (InvalidOperation, OverflowError) as error:
+        raise QuantityError(f"{text!r} is out of range") from error
+    if not math.isfinite(value):
+        raise QuantityError(f"{text!r} is out of range")
+    return value
+
+
+def ceil_to_milli(value: float) -> float:
+    """Round up to a whole number of milli-units, forgiving float noise below a millionth of one.
+
+    A load of 7.0004 asks for 8 replicas; published as 7000m HPA would read 7. Rounding up keeps
+    the ceiling of what HPA reads equal to the ceiling that we decided.
+    """
+    return math.ceil(value * 1000 - _MILLI_SLACK) / 1000
+
+
+def format_milli(value: float) -> str:
+    """Write a finite, non-negative number canonically: `"7"` or `"7250m"`, rounded up to milli."""
+    milli = math.ceil(value * 1000 - _MILLI_SLACK)
+    return str(milli // 1000) if milli % 1000 == 0 else f"{milli}m"

@@ -1,0 +1,173 @@
+"""One table of rules: the CRD carries them as CEL, and the same ones hold at run time.
+
+An object can reach us past admission (stored before a rule existed, or from a server without CEL),
+so each rule is written twice in one row, and a test on a real API server holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from budaiscaler.domain.api import naming, quantity
+from budaiscaler.domain.api.budaiscaler import (
+    MetricsSource,
+    ScalerSpec,
+    ScaleTargetRef,
+    ScalingRules,
+    SourceType,
+)
+from budaiscaler.domain.errors import InvalidSpecError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[T]):
+    """A rule on one type of the spec.
+
+    Attributes:
+        cel: the rule for the API server; `self` is the object.
+        message: what is wrong and what to write instead; names the field.
+        holds: the same rule on the parsed type.
+    """
+
+    cel: str
+    message: str
+    holds: Callable[[T], bool]
+
+
+_CEL_KEY = "(has({0}.name) ? {0}.name : {0}.targetMetric).lowerAscii()"
+
+SPEC: tuple[Rule[ScalerSpec], ...] = (
+    Rule(
+        cel="self.minReplicas <= self.maxReplicas",
+        message="minReplicas must not be above maxReplicas: lower minReplicas or raise maxReplicas",
+        holds=lambda spec: spec.min_replicas <= spec.max_replicas,
+    ),
+    Rule(
+        cel="size(self.metricsSources) > 0",
+        message="metricsSources must have at least one source: add one with targetMetric and "
+        "targetValue",
+        holds=lambda spec: len(spec.metrics_sources) > 0,
+    ),
+    Rule(
+        cel=(
+            "self.metricsSources.all(a, self.metricsSources.exists_one(b, "
+            f"{_CEL_KEY.format('b')} == {_CEL_KEY.format('a')}))"
+        ),
+        message="metricsSources must have different names: set name on sources with the same "
+        "targetMetric",
+        holds=lambda spec: (
+            len({source.key.lower() for source in spec.metrics_sources})
+            == len(spec.metrics_sources)
+        ),
+    ),
+)
+
+TARGET: tuple[Rule[ScaleTargetRef], ...] = (
+    Rule(
+        cel="self.name != ''",
+        message="scaleTargetRef.name must be set: name the workload to scale",
+        holds=lambda ref: ref.name != "",
+    ),
+)
+
+SOURCE: tuple[Rule[MetricsSource], ...] = (
+    Rule(
+        cel=f"!({_CEL_KEY.format('self')} in ['', '{naming.DESIRED_LOAD}'])",
+        message="targetMetric must be set, and neither it nor name may be "
+        f"{naming.DESIRED_LOAD}, which is the name of the decision",
+        holds=lambda source: source.key.lower() not in ("", naming.DESIRED_LOAD),
+    ),
+    Rule(
+        cel="isQuantity(self.targetValue) && "
+        "quantity(self.targetValue).isGreaterThan(quantity('0'))",
+        message='targetValue must be a number or quantity above 0, for example "5" or "500m"',
+        holds=lambda source: _at_least(source.target_value, 0, inclusive=False),
+    ),
+    Rule(
+        cel=(
+            "!has(self.metricSourceType) || self.metricSourceType != 'prometheus' || "
+            "(has(self.promQL) && self.promQL != '')"
+        ),
+        message="promQL must be set for a source of type prometheus",
+        holds=lambda source: (
+            source.source_type is not SourceType.PROMETHEUS or bool(source.prom_ql)
+        ),
+    ),
+)
+
+RULES: tuple[Rule[ScalingRules], ...] = (
+    Rule(
+        cel=(
+            "!has(self.tolerance) || (isQuantity(self.tolerance) && "
+            "!quantity(self.tolerance).isLessThan(quantity('0')))"
+        ),
+        message='tolerance must be a ratio of 0 or more, for example "0.1"',
+        holds=lambda rules: (
+            rules.tolerance is None or _at_least(rules.tolerance, 0, inclusive=True)
+        ),
+    ),
+)
+
+BY_TYPE: Mapping[type, tuple[Rule[Any], ...]] = {
+    ScalerSpec: SPEC,
+    ScaleTargetRef: TARGET,
+    MetricsSource: SOURCE,
+    ScalingRules: RULES,
+}
+"""For the generator of the CRD: which rules stand on which type."""
+
+
+def parse_spec(raw: Any) -> ScalerSpec:
+    """Read and check the spec of a scaler.
+
+    Raises:
+        InvalidSpecError: naming every field that is wrong and what to write instead.
+    """
+    try:
+        spec = ScalerSpec.model_validate(raw)
+    except ValidationError as error:
+        raise InvalidSpecError("; ".join(_sentences(error))) from error
+    broken = list(_broken(spec))
+    if broken:
+        raise InvalidSpecError("; ".join(broken))
+    return spec
+
+
+def _broken(spec: ScalerSpec) -> Iterable[str]:
+    yield from _check("spec", SPEC, spec)
+    yield from _check("spec.scaleTargetRef", TARGET, spec.scale_target_ref)
+    for index, source in enumerate(spec.metrics_sources):
+        yield from _check(f"spec.metricsSources[{index}]", SOURCE, source)
+    if spec.behavior is not None:
+        for name, rules in (
+            ("scaleUp", spec.behavior.scale_up),
+            ("scaleDown", spec.behavior.scale_down),
+        ):
+            if rules is not None:
+                yield from _check(f"spec.behavior.{name}", RULES, rules)
+
+
+def _check(path: str, rules: Iterable[Rule[T]], value: T) -> Iterable[str]:
+    return (f"{path}: {rule.message}" for rule in rules if not rule.holds(value))
+
+
+def _sentences(error: ValidationError) -> Iterable[str]:
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        path = "spec" + "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]
+        )
+        yield f"{path}: {detail['msg']}"
+
+
+def _at_least(text: str, bound: float, *, inclusive: bool) -> bool:
+    try:
+        value = quantity.parse(text)
+    except InvalidSpecError:
+        return False
+    return value >= bound if inclusive else value > bound

@@ -1,0 +1,303 @@
+"""Evaluates the scalers of one role while its process leads."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from budaiscaler.domain import times
+from budaiscaler.domain.api import quantity
+from budaiscaler.domain.api.budaiscaler import SourceType
+from budaiscaler.domain.decide import decide
+from budaiscaler.domain.decision import Decision, Observation, State
+from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError, QuantityError
+from budaiscaler.evaluator import reporting
+from budaiscaler.evaluator.observing import Observer
+from budaiscaler.evaluator.readers import MetricReaders
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.evaluator.schedule import Schedule
+from budaiscaler.evaluator.writing import StatusWriter
+from budaiscaler.kube.cache import Cache, Key
+from budaiscaler.kube.events import Recorder
+from budaiscaler.kube.port import Kube
+from budaiscaler.kube.workloads import Workloads
+from budaiscaler.sources.base import Source
+
+CONCURRENT = 64
+JITTER = 0.1
+MAX_LATENESS_S = 60.0
+"""A leader further behind than that no longer vouches for what it reported."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last evaluation of one scaler, for telemetry; None where it failed."""
+
+    observation: Observation | None
+    decision: Decision | None
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is kept of a scaler between evaluations, and dropped with it."""
+
+    state: State
+    written: dict[str, Any]
+    written_at_s: float = float("-inf")
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the start of the process."""
+
+    evaluations: int = 0
+    failures: int = 0
+    changes: int = 0
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Observes, decides and reports, each scaler once an interval.
+
+    Attributes:
+        scalers: all scalers; `owns` picks those of this role.
+        interval_s: between two evaluations of one scaler.
+        clock: monotonic seconds.
+        outcomes: the last evaluation of each scaler; empty while not leading.
+    """
+
+    kube: Kube
+    scalers: Cache[Scaler]
+    owns: Callable[[Scaler], bool]
+    sources: Mapping[SourceType, Source]
+    recorder: Recorder
+    writer: StatusWriter
+    interval_s: float = 15.0
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    random: random.Random = field(default_factory=random.Random)
+    counters: Counters = field(default_factory=Counters)
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    _memories: dict[str, _Memory] = field(default_factory=dict)
+    _evaluating: set[Key] = field(default_factory=set)
+    _unevaluated: set[Key] | None = None
+    _schedule: Schedule[Key] = field(init=False)
+    _observer: Observer = field(init=False)
+    _readers: MetricReaders = field(init=False)
+    _group: asyncio.TaskGroup = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._schedule = Schedule(self.clock)
+
+    @property
+    def is_round_complete(self) -> bool:
+        """Whether every scaler was evaluated once since this copy leads."""
+        return self._unevaluated is not None and not self._unevaluated
+
+    def vouches(self) -> bool:
+        """Whether everything that is reported is true as of now; see `kube.lease`.
+
+        Not before every scaler was evaluated once: what stands in a status may be of yesterday. Not
+        while the loop is far behind, nor while the API server takes none of our reports.
+        """
+        return (
+            self.is_round_complete
+            and self._schedule.lateness_s() < MAX_LATENESS_S
+            and not self.writer.is_refused(len(self._memories))
+        )
+
+    async def lead(self, as_of: datetime | None) -> None:
+        """Evaluate until cancelled.
+
+        Args:
+            as_of: when the leader before last vouched for what it reported.
+        """
+        workloads = Workloads(self.kube)
+        self._readers = MetricReaders(self.kube)
+        self._observer = Observer(workloads, self.sources, self.interval_s, self.clock)
+        async with asyncio.TaskGroup() as self._group:
+            group = self._group
+            group.create_task(workloads.run())
+            group.create_task(self._readers.run())
+            await self.scalers.synced.wait()
+            await workloads.synced()
+            self._take_over(as_of)
+            unsubscribe = self.scalers.subscribe(self._on_scaler)
+            try:
+                await self._loop(group)
+            finally:
+                unsubscribe()
+                self._memories.clear()
+                self.outcomes.clear()
+                self._unevaluated = None
+                self._schedule = Schedule(self.clock)
+
+    def _take_over(self, as_of: datetime | None) -> None:
+        """Continue where the leader before left off, as far as its reports tell."""
+        self._unevaluated = set()
+        now = self.wall_clock()
+        for key, scaler in self.scalers:
+            if not self.owns(scaler):
+                continue
+            self._unevaluated.add(key)
+            holding_since = times.parse(scaler.status.get("holdingSince"))
+            load = _load(scaler.status.get("desiredLoad"))
+            good_at = holding_since or (as_of if load is not None else None)
+            state = State(recommended_load=load, good_at=good_at)
+            self._memories[scaler.uid] = _Memory(state, reporting.own_part(scaler.status))
+            if (
+                good_at is not None
+                and holding_since is None
+                and not isinstance(scaler.spec, InvalidSpecError)
+            ):
+                self._observer.restore(
+                    scaler, scaler.spec, max(0.0, (now - good_at).total_seconds())
+                )
+
+    def _on_scaler(self, key: Key, old: Scaler | None, new: Scaler | None) -> None:
+        is_ours = new is not None and self.owns(new) and not new.deleting
+        if old is not None and new is not None and self.owns(old) and not is_ours:
+            # Another role evaluates it now: what we reported must not stand beside its report.
+            self._group.create_task(self.writer.write(new, {}))
+        if old is not None and (new is None or not is_ours or new.uid != old.uid):
+            self._forget(key, old.uid)
+        if new is None or not is_ours:
+            return
+        is_new = old is None or (old.uid, old.generation) != (new.uid, new.generation)
+        if is_new and key not in self._evaluating:
+            self._schedule.set(key, self.clock())
+
+    def _forget(self, key: Key, uid: str) -> None:
+        self._memories.pop(uid, None)
+        self.outcomes.pop(key, None)
+        self._observer.forget(uid)
+        self.writer.forget(key)
+        self._schedule.drop(key)
+        if self._unevaluated is not None:
+            self._unevaluated.discard(key)
+
+    async def _loop(self, group: asyncio.TaskGroup) -> None:
+        slots = asyncio.Semaphore(CONCURRENT)
+        while True:
+            async with slots:  # a place must be free before a key is taken
+                key = await self._schedule.next()
+                await slots.acquire()
+            self._evaluating.add(key)
+            task = group.create_task(self._evaluate(key))
+            task.add_done_callback(lambda _: slots.release())
+
+    async def _evaluate(self, key: Key) -> None:
+        scaler = self.scalers.objects.get(key)
+        if scaler is None or not self.owns(scaler):
+            self._evaluating.discard(key)
+            return
+        memory = self._memories.get(scaler.uid)
+        is_first = memory is None or (self._unevaluated is not None and key in self._unevaluated)
+        if memory is None:
+            memory = self._memories[scaler.uid] = _Memory(
+                State(), reporting.own_part(scaler.status)
+            )
+        started_s = self.clock()
+        try:
+            report = await self._observe_and_decide(key, scaler, memory)
+            await self._report(scaler, memory, report)
+        finally:
+            self._evaluating.discard(key)
+        if self._unevaluated is not None:
+            self._unevaluated.discard(key)
+        now = self.scalers.objects.get(key)
+        if now is None or not self.owns(now):
+            return
+        if (now.uid, now.generation) != (scaler.uid, scaler.generation):
+            self._schedule.set(key, self.clock())  # it was edited meanwhile
+            return
+        # After the first, spread over the interval; then keep the phase, give or take.
+        low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
+        self._schedule.set(key, started_s + self.interval_s * self.random.uniform(low, high))
+
+    async def _observe_and_decide(
+        self, key: Key, scaler: Scaler, memory: _Memory
+    ) -> reporting.Report:
+        self.counters.evaluations += 1
+        try:
+            return await self._decide(key, scaler, memory)
+        except Exception as error:  # noqa: BLE001 - a bug met by one scaler must not stop the others
+            if not isinstance(error, BudAIScalerError):
+                _log.exception("evaluation_failed", namespace=key[0], name=key[1])
+            self.counters.failures += 1
+            self.outcomes[key] = Outcome(None, None)
+            return reporting.of_failure(
+                error, scaler.generation, memory.state, memory.written, self.wall_clock()
+            )
+
+    async def _decide(self, key: Key, scaler: Scaler, memory: _Memory) -> reporting.Report:
+        if isinstance(scaler.spec, InvalidSpecError):
+            raise scaler.spec
+        observation = await self._observer.observe(scaler, scaler.spec)
+        now = self.wall_clock()
+        decision, state = decide(scaler.spec, observation, memory.state, now)
+        before = self.outcomes.get(key)
+        self.outcomes[key] = Outcome(observation, decision)
+        if before is None or before.decision is None or _differs(before.decision, decision):
+            self.counters.changes += 1
+            _log_decision(scaler, observation, memory.state, decision, now)
+        memory.state = state
+        return reporting.of_decision(
+            scaler.spec, scaler.generation, observation, decision, state, memory.written, now
+        )
+
+    async def _report(self, scaler: Scaler, memory: _Memory, report: reporting.Report) -> None:
+        def is_read(metric: str) -> bool:
+            return self._readers.reads(scaler.namespace, metric)
+
+        now_s = self.clock()
+        due = now_s - memory.written_at_s >= reporting.MINOR_WRITE_EVERY_S
+        if not (
+            reporting.is_significant(memory.written, report.status, is_read)
+            or (due and reporting.is_changed(memory.written, report.status))
+        ):
+            return
+        if not await self.writer.write(scaler, report.status):
+            return  # what changed is still different at the next evaluation
+        memory.written, memory.written_at_s = report.status, now_s
+        for kind, reason, note in reporting.events(report.transitions):
+            self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
+
+
+def _differs(before: Decision, after: Decision) -> bool:
+    return (before.desired_replicas, before.bound_by) != (after.desired_replicas, after.bound_by)
+
+
+def _log_decision(
+    scaler: Scaler, observation: Observation, state: State, decision: Decision, now: datetime
+) -> None:
+    """One line with everything the decision was made of, so that it can be made again."""
+    _log.info(
+        "decision",
+        namespace=scaler.namespace,
+        name=scaler.name,
+        generation=scaler.generation,
+        now=now.isoformat(),
+        observation=dataclasses.asdict(observation),
+        state=dataclasses.asdict(state),
+        desired_replicas=decision.desired_replicas,
+        desired_load=decision.desired_load,
+        bound_by=decision.bound_by,
+    )
+
+
+def _load(text: Any) -> float | None:
+    try:
+        return quantity.parse(text) if isinstance(text, str) else None
+    except QuantityError:
+        return None

@@ -1,0 +1,156 @@
+"""Gathers what one decision sees: the target's pods, and a reading of each source.
+
+A fetch that fails does not make a source silent at once: its last good sample stands until it is
+older than three intervals, and at least a minute, since one lost scrape is no outage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from budaiscaler.domain import readings
+from budaiscaler.domain.api import promql
+from budaiscaler.domain.api.budaiscaler import MetricsSource, ScalerSpec, SourceType, TargetType
+from budaiscaler.domain.decision import Observation
+from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.kube.workloads import Workload, Workloads
+from budaiscaler.sources.base import Sample, Source, SourceRequest
+
+FETCH_LIMIT_S = 30.0
+"""Every source ends by itself before that; a bug in one must not stop an evaluation for ever."""
+
+FRESH_AT_LEAST_S = 60.0
+STARTS_NEEDED = 5
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """A last good reading, and what was asked for it: an edited query has none."""
+
+    asked: MetricsSource
+    value: float
+    samples: int | None
+    at_s: float
+
+
+@dataclass(slots=True)
+class Observer:
+    """Observes for many scalers and remembers their last good samples.
+
+    Attributes:
+        sources: by type; a type that is missing is not supported.
+        interval_s: between two evaluations of a scaler.
+        clock: monotonic seconds.
+    """
+
+    workloads: Workloads
+    sources: Mapping[SourceType, Source]
+    interval_s: float
+    clock: Callable[[], float]
+    _good: dict[str, dict[str, _Good]] = field(default_factory=dict)
+
+    async def observe(self, scaler: Scaler, spec: ScalerSpec) -> Observation:
+        """Look at the target and read all sources at once.
+
+        Raises:
+            NotFoundError: the target does not exist.
+            KubeError: it could not be read.
+        """
+        target = spec.scale_target_ref
+        workload = await self.workloads.find(
+            target.api_version, target.kind, scaler.namespace, target.name
+        )
+        answers = await asyncio.gather(
+            *(self._fetch(scaler.namespace, source) for source in spec.metrics_sources)
+        )
+        good = self._good.setdefault(scaler.uid, {})
+        observed = {
+            source.key: self._settle(good, source, answer)
+            for source, answer in zip(spec.metrics_sources, answers, strict=True)
+        }
+        return Observation(workload.replicas, observed, startup_p95_s(workload))
+
+    def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:
+        """Take the readings that another leader reported `age_s` ago as the last good ones."""
+        reported = {entry.get("name"): entry for entry in scaler.status.get("sources") or ()}
+        for source in spec.metrics_sources:
+            entry = reported.get(source.key)
+            if (
+                entry is None
+                or entry.get("noDataSince")
+                or scaler.status.get("observedGeneration") != scaler.generation
+            ):
+                continue
+            try:
+                value = float(entry["value"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            good = _Good(source, value, entry.get("samples"), self.clock() - age_s)
+            self._good.setdefault(scaler.uid, {})[source.key] = good
+
+    def forget(self, uid: str) -> None:
+        """Drop what belongs to a scaler that is gone."""
+        self._good.pop(uid, None)
+
+    async def _fetch(self, namespace: str, source: MetricsSource) -> Sample | NoData:
+        kind = source.source_type
+        fetcher = self.sources.get(kind)
+        if fetcher is None:
+            message = (
+                f"sources of type {kind} are not supported by this version: use type prometheus"
+            )
+            return NoData(NoDataReason.UNSUPPORTED_SOURCE, message)
+        request = SourceRequest(namespace, source, max_age_s=self.interval_s / 2)
+        try:
+            async with asyncio.timeout(FETCH_LIMIT_S):
+                return await fetcher.fetch(request)
+        except TimeoutError:
+            return NoData(NoDataReason.TIMEOUT, "the source did not answer in time")
+
+    def _settle(
+        self, good: dict[str, _Good], source: MetricsSource, answer: Sample | NoData
+    ) -> Observed:
+        now_s = self.clock()
+        observed = aggregate(source, answer, now_s)
+        if isinstance(observed, Reading):
+            good[source.key] = _Good(
+                source, observed.value, observed.samples, now_s - observed.age_s
+            )
+            return observed
+        last = good.get(source.key)
+        if last is None or last.asked != source:
+            return observed
+        age_s = now_s - last.at_s
+        if age_s > max(3 * self.interval_s, FRESH_AT_LEAST_S):
+            return observed
+        return Reading(last.value, age_s, last.samples)
+
+
+def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> Observed:
+    """Make one number of several samples: the sum for a total, the mean for a level.
+
+    One NaN among them makes the whole no data: left out, a sum would be too low and scale down.
+    """
+    if isinstance(answer, NoData):
+        return answer
+    target_type, _ = promql.target_type(source)
+    total = math.fsum(answer.values) if all(map(math.isfinite, answer.values)) else math.nan
+    count = len(answer.values)
+    value = total if target_type is TargetType.AVERAGE_VALUE else total / count
+    return readings.reading(value, age_s=max(0.0, now_s - answer.at_s), samples=count)
+
+
+def startup_p95_s(workload: Workload) -> float | None:
+    """95th percentile of measured starts (nearest rank); None until five were measured."""
+    starts = sorted(workload.startups_s)
+    if len(starts) < STARTS_NEEDED:
+        return None
+    return starts[math.ceil(0.95 * len(starts)) - 1]

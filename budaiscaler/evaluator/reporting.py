@@ -1,0 +1,256 @@
+"""Turns a decision, or the failure to make one, into a status, and says if it is worth a write.
+
+A pure module: what the API server and the other copies get to see is decided here. Writes are the
+scarce thing: a thousand steady scalers must not keep an API server busy, so a change that no reader
+acts on waits for up to a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from budaiscaler.domain import conditions, times
+from budaiscaler.domain.api import naming, quantity
+from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.conditions import Condition, Transition
+from budaiscaler.domain.decision import Decision, Observation, State
+from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
+from budaiscaler.domain.readings import NoData, Reading
+
+MINOR_WRITE_EVERY_S = 60.0
+VALUE_MOVED = 0.05
+
+OWNED_CONDITIONS = (
+    conditions.READY,
+    conditions.SCALING_ACTIVE,
+    conditions.SCALING_LIMITED,
+    conditions.UNIT_ASSUMED,
+)
+
+Status = dict[str, Any]
+EventType = Literal["Normal", "Warning"]
+
+
+OWNED_FIELDS = (
+    "observedGeneration",
+    "actualScale",
+    "desiredScale",
+    "desiredLoad",
+    "boundBy",
+    "reasons",
+    "decisionTime",
+    "holdingSince",
+    "sources",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be told about one evaluation."""
+
+    status: Status
+    transitions: tuple[Transition, ...]
+
+
+def of_decision(
+    spec: ScalerSpec,
+    generation: int,
+    observation: Observation,
+    decision: Decision,
+    state: State,
+    previous: Mapping[str, Any],
+    now: datetime,
+) -> Report:
+    """Report a decision; `state` is the one after it, `previous` the status as it stands."""
+    status: Status = {
+        "observedGeneration": generation,
+        "actualScale": observation.replicas.current,
+        "desiredScale": decision.desired_replicas,
+        "boundBy": str(decision.bound_by),
+        "reasons": [
+            {
+                "stage": str(rung.stage),
+                "code": str(rung.code),
+                "from": rung.before,
+                "to": rung.after,
+                "message": conditions.shorten(rung.message),
+            }
+            for rung in decision.rungs
+        ],
+        "decisionTime": times.rfc3339(now),
+        "sources": list(_sources(spec, observation, previous, now)),
+    }
+    holding = any(
+        c.type == conditions.SCALING_ACTIVE and c.reason == "NoData" for c in decision.conditions
+    )
+    if not holding or state.good_at is not None:
+        # Without any data ever there is nothing to publish, and readers freeze.
+        status["desiredLoad"] = quantity.format_milli(decision.desired_load)
+    if holding and state.good_at is not None:
+        status["holdingSince"] = times.rfc3339(state.good_at)
+    wanted = [_ready(observation, decision), *decision.conditions]
+    return _with_conditions(status, wanted, generation, previous, now)
+
+
+def of_failure(
+    error: Exception,
+    generation: int,
+    state: State,
+    previous: Mapping[str, Any],
+    now: datetime,
+) -> Report:
+    """Report that no decision could be made.
+
+    A spec or a target that cannot be used publishes nothing. A failure that may pass, such as a
+    scale that cannot be read just now, keeps the last figures, marked as held.
+    """
+    reason, message = _failure_reason(error)
+    status: Status = {"observedGeneration": generation, "decisionTime": times.rfc3339(now)}
+    passing = not isinstance(error, InvalidSpecError | NotFoundError)
+    if passing and state.good_at is not None:
+        kept = ("actualScale", "desiredScale", "desiredLoad", "boundBy", "reasons", "sources")
+        status |= {key: previous[key] for key in kept if key in previous}
+        status["holdingSince"] = times.rfc3339(state.good_at)
+    wanted = [
+        Condition(conditions.READY, "False", reason, message),
+        Condition(conditions.SCALING_ACTIVE, "False", reason, message),
+    ]
+    return _with_conditions(status, wanted, generation, previous, now)
+
+
+def own_part(status: Mapping[str, Any]) -> Status:
+    """Pick the evaluator's share out of a status that others write to as well."""
+    own = {key: status[key] for key in OWNED_FIELDS if key in status}
+    owned = [c for c in status.get("conditions") or () if c.get("type") in OWNED_CONDITIONS]
+    return {**own, "conditions": sorted(owned, key=lambda c: str(c["type"]))}
+
+
+def is_significant(
+    old: Mapping[str, Any], new: Mapping[str, Any], is_read: Callable[[str], bool]
+) -> bool:
+    """Tell whether a reader acts on the difference, so that it cannot wait.
+
+    Args:
+        old: the status as last written.
+        new: the status as it would be written.
+        is_read: whether some HPA selects a source metric of that name.
+    """
+    if any(old.get(key) != new.get(key) for key in _ACTED_ON) or _verdicts(old) != _verdicts(new):
+        return True
+    if ("desiredLoad" in old) != ("desiredLoad" in new):
+        return True
+    before = {entry["name"]: entry for entry in old.get("sources") or ()}
+    after = {entry["name"]: entry for entry in new.get("sources") or ()}
+    return before.keys() != after.keys() or any(
+        _source_changed(before[name], after[name], is_read) for name in after
+    )
+
+
+def is_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Tell whether anything but the time of the decision differs."""
+    return {**old, "decisionTime": None} != {**new, "decisionTime": None}
+
+
+def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str, str]]:
+    """Give type, reason and note of the events that transitions are worth.
+
+    One cause is one event: a dead source turns Ready and ScalingActive over together. A scaler that
+    is well from the start is no news.
+    """
+    by_type = {transition.now.type: transition for transition in transitions}
+    for kind in (conditions.READY, conditions.SCALING_ACTIVE):
+        transition = by_type.get(kind)
+        if transition is None:
+            continue
+        if transition.now.status == "False":
+            yield "Warning", transition.now.reason, transition.now.message
+            break
+        if transition.before is not None:
+            yield (
+                "Normal",
+                "Recovered" if kind == conditions.READY else transition.now.reason,
+                transition.now.message,
+            )
+            break
+    assumed = by_type.get(conditions.UNIT_ASSUMED)
+    if assumed is not None and assumed.now.status == "True":
+        yield "Warning", conditions.UNIT_ASSUMED, assumed.now.message
+
+
+_ACTED_ON = ("observedGeneration", "actualScale", "desiredScale", "holdingSince")
+
+
+def _verdicts(status: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    return {(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or ()}
+
+
+def _source_changed(
+    old: Mapping[str, Any], new: Mapping[str, Any], is_read: Callable[[str], bool]
+) -> bool:
+    if (old.get("noDataSince") is None) != (new.get("noDataSince") is None):
+        return True
+    if old.get("value") == new.get("value") or not is_read(str(new["metric"])):
+        return False
+    if old.get("value") is None or new.get("value") is None:
+        return True
+    before, after = float(old["value"]), float(new["value"])
+    return abs(after - before) > VALUE_MOVED * abs(before)
+
+
+def _ready(observation: Observation, decision: Decision) -> Condition:
+    """Ready sums up: it is False while something keeps the scaler from being evaluated in full."""
+    for name, observed in observation.readings.items():
+        if isinstance(observed, NoData) and observed.reason.is_users_to_mend:
+            return Condition(
+                conditions.READY, "False", str(observed.reason), f"{name}: {observed.message}"
+            )
+    for condition in decision.conditions:
+        if condition.type == conditions.SCALING_ACTIVE and condition.reason == "NoData":
+            return Condition(conditions.READY, "False", condition.reason, condition.message)
+    return Condition(conditions.READY, "True", "ScalerReady", "the scaler is evaluated")
+
+
+def _sources(
+    spec: ScalerSpec, observation: Observation, previous: Mapping[str, Any], now: datetime
+) -> Iterator[dict[str, Any]]:
+    before = {entry.get("name"): entry for entry in previous.get("sources") or ()}
+    for source in spec.metrics_sources:
+        observed, old = observation.readings.get(source.key), before.get(source.key, {})
+        entry: dict[str, Any] = {
+            "name": source.key,
+            "metric": naming.published_metric(source.key),
+        }
+        if isinstance(observed, Reading):
+            entry["value"] = repr(observed.value)
+            if observed.samples is not None:
+                entry["samples"] = observed.samples
+        elif isinstance(observed, NoData):
+            entry |= {key: old[key] for key in ("value", "samples") if key in old}
+            entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
+            entry["reason"] = str(observed.reason)
+        yield entry
+
+
+def _failure_reason(error: Exception) -> tuple[str, str]:
+    if isinstance(error, InvalidSpecError):
+        return "InvalidSpec", str(error)
+    if isinstance(error, NotFoundError):
+        return "TargetNotFound", f"{error}: check scaleTargetRef"
+    if isinstance(error, KubeError):
+        return "TargetNotReadable", f"the target cannot be read now: {error}"
+    return "InternalError", "the evaluation failed; this is a bug, and the log of the leader has it"
+
+
+def _with_conditions(
+    status: Status,
+    wanted: list[Condition],
+    generation: int,
+    previous: Mapping[str, Any],
+    now: datetime,
+) -> Report:
+    before = previous.get("conditions") or ()
+    rendered, transitions = conditions.merge(before, wanted, generation=generation, now=now)
+    return Report({**status, "conditions": rendered}, tuple(transitions))

@@ -1,0 +1,107 @@
+"""The evaluator's figures, read off its state when Prometheus asks.
+
+No figure is kept a second time: a scaler that is gone has no series, and a copy that does not lead
+has none at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from budaiscaler.domain import conditions
+from budaiscaler.domain.decision import Code, Decision, Stage
+from budaiscaler.domain.readings import NoData, Reading
+from budaiscaler.evaluator.evaluator import Evaluator
+
+LIMITS = (Stage.TOLERANCE, Stage.BOUNDS)
+"""Stages whose hold on the result is worth an alert, each a value of the label `limit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorCollector(Collector):
+    """Collects from one evaluator.
+
+    Attributes:
+        leading: whether this copy holds the Lease.
+        queries: queries really sent to sources so far.
+    """
+
+    evaluator: Evaluator
+    leading: Callable[[], bool]
+    queries: Callable[[], int]
+
+    def collect(self) -> Iterable[Metric]:
+        """Give every family; called in a thread, so it copies before it looks."""
+        info = GaugeMetricFamily("budaiscaler_build_info", "Version.", labels=("version",))
+        info.add_metric((version("budaiscaler"),), 1)
+        yield info
+        yield GaugeMetricFamily(
+            "budaiscaler_leader", "Whether this copy evaluates.", value=float(self.leading())
+        )
+        yield from self._totals()
+        yield from self._scalers()
+
+    def _totals(self) -> Iterator[Metric]:
+        counters, writer = self.evaluator.counters, self.evaluator.writer
+        for name, text, value in (
+            ("evaluations", "Evaluations of scalers.", counters.evaluations),
+            ("evaluation_failures", "Evaluations that gave no decision.", counters.failures),
+            ("decision_changes", "Decisions that differ from the one before.", counters.changes),
+            ("status_writes", "Statuses applied.", writer.writes),
+            ("status_write_errors", "Statuses that the API server refused.", writer.errors),
+            ("source_queries", "Queries sent to sources.", self.queries()),
+            ("watch_restarts", "Watches that broke off.", self.evaluator.scalers.restarts),
+        ):
+            yield CounterMetricFamily(f"budaiscaler_{name}", text, value=value)
+
+    def _scalers(self) -> Iterator[Metric]:
+        scaler = ("namespace", "name")
+        desired = _gauge("desired_replicas", "Replicas wanted.", scaler)
+        current = _gauge("current_replicas", "Replicas asked for now.", scaler)
+        ready = _gauge("ready_replicas", "Replicas ready now.", scaler)
+        load = _gauge("desired_load_replicas", "Published load, in replicas.", scaler)
+        active = _gauge("scaling_active", "Whether the load could be computed.", scaler)
+        limited = _gauge("limited", "Whether a limit holds the result.", (*scaler, "limit"))
+        value = _gauge("source_value", "Last reading.", (*scaler, "source"))
+        age = _gauge("source_age_seconds", "Age of the last reading.", (*scaler, "source"))
+        missing = _gauge(
+            "source_no_data", "1 while a source has none.", (*scaler, "source", "reason")
+        )
+        for key, outcome in list(self.evaluator.outcomes.items()):
+            decision, observation = outcome.decision, outcome.observation
+            active.add_metric(key, float(decision is not None and _is_active(decision)))
+            if decision is None or observation is None:
+                continue
+            desired.add_metric(key, decision.desired_replicas)
+            load.add_metric(key, decision.desired_load)
+            current.add_metric(key, observation.replicas.current)
+            ready.add_metric(key, observation.replicas.ready)
+            acted = {rung.stage for rung in decision.rungs if rung.code in _LIMIT_CODES}
+            for stage in LIMITS:
+                limited.add_metric((*key, str(stage)), float(stage in acted))
+            for name, observed in observation.readings.items():
+                if isinstance(observed, Reading):
+                    value.add_metric((*key, name), observed.value)
+                    age.add_metric((*key, name), observed.age_s)
+                elif isinstance(observed, NoData):
+                    missing.add_metric((*key, name, str(observed.reason)), 1)
+        yield from (desired, current, ready, load, active, limited, value, age, missing)
+
+
+_LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.MAX_REPLICAS, Code.MIN_REPLICAS})
+
+
+def _is_active(decision: Decision) -> bool:
+    return any(
+        condition.type == conditions.SCALING_ACTIVE and condition.status == "True"
+        for condition in decision.conditions
+    )
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...]) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"budaiscaler_{name}", text, labels=labels)

@@ -1,0 +1,84 @@
+"""Applies status server-side, and knows whether the API server takes what we report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from budaiscaler.domain.api.base import API_VERSION
+from budaiscaler.domain.api.budaiscaler import KIND
+from budaiscaler.domain.errors import ConflictError, KubeError, NotFoundError
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.kube import port
+from budaiscaler.kube.cache import Key
+from budaiscaler.kube.port import Kube
+from budaiscaler.kube.resources import BUDAISCALERS
+
+REFUSED_AFTER_S = 60.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class StatusWriter:
+    """One field manager's share of the status of scalers.
+
+    Attributes:
+        clock: monotonic seconds.
+        writes: applied so far.
+        errors: failed so far.
+    """
+
+    kube: Kube
+    field_manager: str
+    clock: Callable[[], float]
+    writes: int = 0
+    errors: int = 0
+    _refused: dict[Key, float] = field(default_factory=dict)
+    _succeeded_at_s: float = float("-inf")
+
+    async def write(self, scaler: Scaler, status: dict[str, Any]) -> bool:
+        """Apply `status` as the whole of our share; False when it did not get there.
+
+        The uid makes sure that a scaler which was deleted and made again is not given the other's.
+        """
+        key = (scaler.namespace, scaler.name)
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": scaler.name, "namespace": scaler.namespace, "uid": scaler.uid},
+            "status": status,
+        }
+        path = BUDAISCALERS.item(scaler.namespace, scaler.name, "status")
+        try:
+            await port.apply(self.kube, path, body, field_manager=self.field_manager)
+        except (NotFoundError, ConflictError):
+            self._refused.pop(key, None)  # it is gone; so is what we had to say
+            return False
+        except KubeError as error:
+            self.errors += 1
+            self._refused.setdefault(key, self.clock())
+            _log.warning("status_not_written", namespace=key[0], name=key[1], error=str(error))
+            return False
+        self.writes += 1
+        self._refused.pop(key, None)
+        self._succeeded_at_s = self.clock()
+        return True
+
+    def is_refused(self, scalers: int) -> bool:
+        """Tell whether reports in general have not been getting through for a minute.
+
+        One scaler that a policy refuses must not take the word of the leader from all others, so
+        two must have failed, or all there are, with no success in between.
+        """
+        waiting = [since_s for since_s in self._refused.values() if since_s > self._succeeded_at_s]
+        if len(waiting) < min(2, scalers) or not waiting:
+            return False
+        return self.clock() - min(waiting) > REFUSED_AFTER_S
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of a scaler that is gone."""
+        self._refused.pop(key, None)

@@ -1,0 +1,166 @@
+"""A list-watch loop that keeps a projection of a collection in memory.
+
+Life of a cache: list in pages, diff against what was known, watch from the list's version with
+bookmarks, and go on watching from the newest version each time the server ends the watch. A 410
+means that the version is too old, so it lists again and diffs: nobody has to notice. Any other
+failure is retried with back-off from the newest version known; meanwhile readers see the last
+state, and `silent_s` says how long nothing was heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+
+from budaiscaler.domain.errors import ExpiredError, KubeError
+from budaiscaler.kube.backoff import Backoff
+from budaiscaler.kube.port import Json, Kube, WatchEvent
+
+T = TypeVar("T")
+Key = tuple[str, str]
+"""Namespace (empty for cluster-scoped objects) and name."""
+
+Listener = Callable[[Key, T | None, T | None], None]
+"""Called with the old and the new projection; None stands for absent. Must not block."""
+
+PAGE = 500
+WATCH_S = (240.0, 300.0)
+"""A random length, so that many caches do not renew their watches at the same moment."""
+SHORTEST_WATCH_S = 1.0
+"""A server that ends watches faster than that would be asked in a tight loop."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Cache(Generic[T]):
+    """A projection of every object of a collection.
+
+    Attributes:
+        kube: the API server.
+        path: path of the collection.
+        project: picks what readers need of an object, given its projection so far; None drops it.
+            A small projection is what keeps a cluster of ten thousand pods in a few megabytes.
+        field_selector: narrows the collection.
+        objects: by namespace and name.
+        synced: set after the first complete list.
+    """
+
+    kube: Kube
+    path: str
+    project: Callable[[Json, T | None], T | None]
+    field_selector: str | None = None
+    backoff: Backoff = field(default_factory=Backoff)
+    objects: dict[Key, T] = field(default_factory=dict)
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    restarts: int = 0
+    _listeners: list[Listener[T]] = field(default_factory=list)
+    _heard_at: float = field(default_factory=time.monotonic)
+
+    def subscribe(self, listener: Listener[T]) -> Callable[[], None]:
+        """Call `listener` on every change from now on, and now for what is already known.
+
+        Returns:
+            What ends the subscription.
+        """
+        self._listeners.append(listener)
+        for key, item in list(self.objects.items()):
+            listener(key, None, item)
+        return lambda: self._listeners.remove(listener)
+
+    def __iter__(self) -> Iterator[tuple[Key, T]]:
+        return iter(list(self.objects.items()))
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the server last told anything."""
+        return time.monotonic() - self._heard_at
+
+    async def run(self) -> None:
+        """Keep the cache up to date; ends only by cancellation."""
+        version: str | None = None
+        while True:
+            try:
+                if version is None:
+                    version = await self._list()
+                version = await self._watch(version)
+            except ExpiredError:
+                version = None
+                # An expired version right after a list would otherwise spin.
+                await self._pause("the version to watch from is too old; listing again")
+            except KubeError as error:
+                await self._pause(str(error))
+
+    async def _pause(self, why: str) -> None:
+        self.restarts += 1
+        delay = self.backoff.next_s()
+        _log.info("watch_restarts", path=self.path, why=why, again_in_s=round(delay, 2))
+        await asyncio.sleep(delay)
+
+    async def _list(self) -> str:
+        seen: dict[Key, T] = {}
+        params = {"limit": str(PAGE), **self._selector()}
+        while True:
+            page = await self.kube.get(self.path, params)
+            self._heard_at = time.monotonic()
+            for item in page.get("items") or ():
+                key = _key(item)
+                projected = self.project(item, self.objects.get(key))
+                if projected is not None:
+                    seen[key] = projected
+            metadata = page.get("metadata", {})
+            if not metadata.get("continue"):
+                break
+            params["continue"] = metadata["continue"]
+        for key in self.objects.keys() - seen.keys():
+            self._set(key, None)
+        for key, projected in seen.items():
+            self._set(key, projected)
+        self.synced.set()
+        self.backoff.reset()
+        return str(metadata.get("resourceVersion", "0"))
+
+    async def _watch(self, version: str) -> str:
+        params = {"resourceVersion": version, "allowWatchBookmarks": "true", **self._selector()}
+        length_s = random.uniform(*WATCH_S)  # noqa: S311 - jitter
+        started_at = time.monotonic()
+        async for event in self.kube.watch(self.path, params, length_s):
+            self._heard_at = time.monotonic()
+            self.backoff.reset()
+            version = self._take(event) or version
+        if time.monotonic() - started_at < SHORTEST_WATCH_S:
+            await self._pause("the watch ended at once")
+        return version
+
+    def _take(self, event: WatchEvent) -> str | None:
+        metadata: Mapping[str, str] = event.object.get("metadata", {})
+        if event.type != "BOOKMARK":
+            key = _key(event.object)
+            gone = event.type == "DELETED"
+            self._set(key, None if gone else self.project(event.object, self.objects.get(key)))
+        return metadata.get("resourceVersion")
+
+    def _set(self, key: Key, new: T | None) -> None:
+        old = self.objects.get(key)
+        if new is None:
+            self.objects.pop(key, None)
+        else:
+            self.objects[key] = new
+        if old is None and new is None:
+            return
+        for listener in self._listeners:
+            listener(key, old, new)
+
+    def _selector(self) -> dict[str, str]:
+        return {"fieldSelector": self.field_selector} if self.field_selector else {}
+
+
+def _key(item: Json) -> Key:
+    metadata = item["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]

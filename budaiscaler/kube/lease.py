@@ -1,0 +1,200 @@
+"""One leader among several copies, by a `coordination.k8s.io` Lease.
+
+The rules of client-go, on a monotonic clock: a candidate takes a Lease whose record it has not seen
+change for the lease's duration (its own observation; the holder's wall clock is never trusted), the
+holder renews every `retry_s`, and a holder that could not renew for `renew_deadline_s` stops acting
+before anybody else may take over. Writes compare resourceVersions, so two cannot both win.
+
+Beside leading, every copy observes: the annotation `data-as-of` of the record is the leader's word
+that everything it reports is true as of then. Readers judge freshness by it, not by the renewal
+alone: a leader that has just taken over, or cannot write its reports, renews but does not vouch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from budaiscaler.domain import times
+from budaiscaler.domain.errors import ConflictError, KubeError, NotFoundError
+from budaiscaler.kube.port import Json, Kube
+from budaiscaler.kube.resources import LEASES
+
+AS_OF_ANNOTATION = "scaler.bud.studio/data-as-of"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTiming:
+    """Durations in seconds; the defaults are those of client-go.
+
+    Attributes:
+        duration_s: after so long without a change of the record, anybody may take it.
+        renew_deadline_s: after so long without a renewal the holder stops; below `duration_s`.
+        retry_s: between two attempts to take or renew.
+    """
+
+    duration_s: float = 15.0
+    renew_deadline_s: float = 10.0
+    retry_s: float = 2.0
+
+
+@dataclass(slots=True)
+class Election:
+    """A candidate for one Lease, and an observer of it.
+
+    Attributes:
+        identity: of this copy; unique, since a holder recognises itself by it.
+        vouches: asked at every renewal whether all reports are true as of now.
+        wall_clock: for what is written into the record.
+    """
+
+    kube: Kube
+    namespace: str
+    name: str
+    identity: str
+    timing: LeaseTiming = field(default_factory=LeaseTiming)
+    vouches: Callable[[], bool] = lambda: False
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    leading: bool = False
+    _record: tuple[Any, ...] | None = None
+    _seen_at: float = 0.0
+    _as_of: datetime | None = None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When a leader last vouched for its reports; None if nobody is known to have."""
+        return self._as_of
+
+    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Take part until cancelled; run `lead` while leading and cancel it when leadership ends.
+
+        On cancellation the Lease is given back at once, so that another copy need not wait.
+        """
+        try:
+            while True:
+                if await self._try_acquire():
+                    await self._lead(lead)
+                await asyncio.sleep(self.timing.retry_s)
+        finally:
+            if self.leading:
+                await self._release()
+
+    async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
+        _log.info("leader_elected", lease=self.name, identity=self.identity)
+        self.leading = True
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(_must_not_end(lead), name=f"lead-{self.name}")
+            await self._renew_until_lost()
+            self.leading = False
+            _log.warning("leader_lost", lease=self.name, identity=self.identity)
+            work.cancel()
+
+    async def _renew_until_lost(self) -> None:
+        renewed_at = time.monotonic()
+        while True:
+            await asyncio.sleep(self.timing.retry_s)
+            started_at = time.monotonic()
+            left_s = renewed_at + self.timing.renew_deadline_s - started_at
+            try:
+                async with asyncio.timeout(max(0.0, left_s)):
+                    renewed = await self._try_acquire()
+            except TimeoutError:
+                renewed = False
+            if renewed:
+                renewed_at = started_at
+            elif (
+                self._is_held_by_other()
+                or time.monotonic() - renewed_at >= self.timing.renew_deadline_s
+            ):
+                return
+
+    async def _try_acquire(self) -> bool:
+        """Take or renew the Lease if the rules allow; failures of the API server count as no."""
+        try:
+            lease = await self._read_or_create()
+            self._observe(lease)
+            if self._is_held_by_other() and not self._is_expired():
+                return False
+            self._observe(await self.kube.update(self._path(), self._claimed(lease)))
+        except ConflictError:
+            return False  # somebody else was faster; the next round sees who
+        except KubeError as error:
+            _log.warning("lease_not_reached", lease=self.name, error=str(error))
+            return False
+        return True
+
+    async def _read_or_create(self) -> Json:
+        try:
+            return await self.kube.get(self._path())
+        except NotFoundError:
+            metadata = {"name": self.name, "namespace": self.namespace}
+            body = {
+                "apiVersion": LEASES.api_version,
+                "kind": "Lease",
+                "metadata": metadata,
+                "spec": {},
+            }
+            return await self.kube.create(LEASES.collection(self.namespace), body)
+
+    def _claimed(self, lease: Json) -> Json:
+        """Write ourselves as the holder into a copy of the record that was read."""
+        now = self.wall_clock()
+        spec = dict(lease.get("spec") or {})
+        metadata = dict(lease["metadata"])
+        if spec.get("holderIdentity") != self.identity:
+            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+            spec["acquireTime"] = times.micro_time(now)
+        spec["holderIdentity"] = self.identity
+        spec["leaseDurationSeconds"] = max(1, int(self.timing.duration_s))
+        spec["renewTime"] = times.micro_time(now)
+        if self.leading and self.vouches():
+            metadata["annotations"] = {
+                **metadata.get("annotations", {}),
+                AS_OF_ANNOTATION: times.rfc3339(now),
+            }
+        return {**lease, "metadata": metadata, "spec": spec}
+
+    def _observe(self, lease: Json) -> None:
+        spec = lease.get("spec") or {}
+        record = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
+        if record != self._record:
+            self._record, self._seen_at = record, time.monotonic()
+        self._as_of = times.parse(
+            (lease["metadata"].get("annotations") or {}).get(AS_OF_ANNOTATION)
+        )
+
+    def _is_held_by_other(self) -> bool:
+        holder = self._record[0] if self._record else None
+        return bool(holder) and holder != self.identity
+
+    def _is_expired(self) -> bool:
+        return time.monotonic() - self._seen_at > self.timing.duration_s
+
+    async def _release(self) -> None:
+        """Empty the holder, so that the next copy leads within one retry."""
+        self.leading = False
+        try:
+            async with asyncio.timeout(self.timing.retry_s):
+                lease = await self.kube.get(self._path())
+                if (lease.get("spec") or {}).get("holderIdentity") == self.identity:
+                    lease["spec"]["holderIdentity"] = ""
+                    await self.kube.update(self._path(), lease)
+        except (KubeError, TimeoutError) as error:
+            _log.warning("lease_not_released", lease=self.name, error=str(error))
+
+    def _path(self) -> str:
+        return LEASES.item(self.namespace, self.name)
+
+
+async def _must_not_end(lead: Callable[[], Awaitable[None]]) -> None:
+    """A leader's work that ends would leave a leader that does nothing."""
+    await lead()
+    raise RuntimeError("the leader's work ended although leadership did not")

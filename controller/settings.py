@@ -1,0 +1,25 @@
+"""The controller's flags."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from budaiscaler.runtime.durations import Seconds
+from budaiscaler.runtime.settings import ServerSettings
+
+
+class ControllerSettings(ServerSettings):
+    """Controller of BudAIScaler: owns the HPAs of scalers with the HPA strategy."""
+
+    bind_address: Annotated[
+        str | None, Field(description="Address of the probes; left out, all of them.")
+    ] = None
+    probe_port: Annotated[
+        int, Field(ge=1, le=65535, description="Port of probes and metrics, plain HTTP.")
+    ] = 8080
+    workers: Annotated[int, Field(ge=1, le=64, description="Scalers reconciled at a time.")] = 8
+    resync_interval: Annotated[
+        Seconds, Field(ge=1, description="Between two looks for autoscalers of other tools.")
+    ] = 60.0
