@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CRD := manifests/crd/scaler.bud.studio_budaiscalers.yaml
 
 .PHONY: help
 help: ## Show this list
@@ -21,3 +22,46 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 .PHONY: venv
 venv: $(STAMP) ## Create the virtual environment from the lock
+
+.PHONY: check
+check: $(STAMP) ## Format, lint, types, layers, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/budaiscaler crd | diff -u $(CRD) - || { echo "run: make generate" >&2; exit 1; }
+
+.PHONY: generate
+generate: $(STAMP) ## Write the generated files
+	$(BIN)/budaiscaler crd > $(CRD)
+
+.PHONY: test
+test: $(STAMP) ## Unit and property tests
+	$(BIN)/python -m pytest -n 2 tests
+
+.PHONY: e2e
+e2e: $(STAMP) ## End-to-end tests against a real control plane and a real Prometheus
+	$(BIN)/python -m e2e.cluster build
+	$(BIN)/python -m pytest e2e
+
+.PHONY: e2e-up
+e2e-up: $(STAMP) ## Start a real control plane to play with; prints its KUBECONFIG
+	@$(BIN)/python -m e2e.cluster up
+
+.PHONY: e2e-down
+e2e-down: $(STAMP) ## Stop it
+	@$(BIN)/python -m e2e.cluster down
+
+.PHONY: bench
+bench: $(STAMP) ## Speed, as ratios measured side by side in one run
+	$(BIN)/python -m e2e.cluster build
+	$(BIN)/python -m bench
+
+.PHONY: lock
+lock: $(STAMP) ## Renew the lock files from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove what the targets made here
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -138,7 +138,7 @@ def _asked(scaler: Scaler) -> tuple[object, ...]:
     return scaler.uid, scaler.generation, scaler.deleting, tuple(scaler.annotations.items())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # registries hash collectors
 class _Figures(Collector):
     """The controller's figures, read off its state."""
 

@@ -22,7 +22,7 @@ LIMITS = (Stage.TOLERANCE, Stage.BOUNDS)
 """Stages whose hold on the result is worth an alert, each a value of the label `limit`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # registries hash collectors
 class EvaluatorCollector(Collector):
     """Collects from one evaluator.
 

@@ -172,7 +172,7 @@ def project_pod(raw: Json, old: Pod | None) -> Pod | None:
         unschedulable=scheduled.get("status") == "False"
         and scheduled.get("reason") == "Unschedulable",
         # Only the first readiness is a start; a later one is a probe that failed for a while.
-        startup_s=_known_start(old, metadata["uid"]) or _startup_s(raw, ready),
+        startup_s=_startup_s(raw, ready, old),
     )
 
 
@@ -185,20 +185,15 @@ def project_owner(raw: Json, _: Owner | None) -> Owner:
     )
 
 
-def _known_start(old: Pod | None, uid: str) -> float | None:
-    return old.startup_s if old is not None and old.uid == uid else None
-
-
-def _startup_s(raw: Json, ready: Json) -> float | None:
+def _startup_s(raw: Json, ready: Json, old: Pod | None) -> float | None:
     """Seconds from creation to first readiness; a pod that restarted tells nothing of it."""
-    if ready.get("status") != "True":
-        return None
-    containers = raw["status"].get("containerStatuses") or ()
-    if any(container.get("restartCount", 0) for container in containers):
-        return None
+    if old is not None and old.uid == raw["metadata"]["uid"] and old.startup_s is not None:
+        return old.startup_s
+    containers = raw["status"].get("containerStatuses") or () if ready else ()
+    restarted = any(container.get("restartCount", 0) for container in containers)
     created = times.parse(raw["metadata"].get("creationTimestamp"))
     became_ready = times.parse(ready.get("lastTransitionTime"))
-    if created is None or became_ready is None:
+    if ready.get("status") != "True" or restarted or created is None or became_ready is None:
         return None
     return max(0.0, (became_ready - created).total_seconds())
 

@@ -33,6 +33,7 @@ class ControlPlane:
     ) -> None:
         self.binaries = binaries.ensure()
         self.directory = directory.resolve()
+        self.guarded = guarded
         self.settings, self.layout = self._load() or self._create(settings or Settings())
         self.daemons = {
             component: Daemon(

@@ -1,0 +1,1 @@
+"""Unit and property tests, by subject. Nothing is patched: fakes are handed in at the ports."""

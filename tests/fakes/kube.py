@@ -1,0 +1,286 @@
+"""An API server in memory, behind the `Kube` port: enough of one for tests of what uses the port.
+
+It keeps objects by path, versions them, merges what several field managers applied, and feeds
+watches. It validates nothing and authorises nobody; that is what the real one in e2e is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from budaiscaler.domain.errors import (
+    ConflictError,
+    ExpiredError,
+    KubeError,
+    NotFoundError,
+)
+from budaiscaler.kube.port import Json, PatchType, WatchEvent
+
+_KEYED_LISTS = {"conditions": "type", "sources": "name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that was made."""
+
+    verb: str
+    path: str
+    body: Any = None
+    params: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True)
+class FakeKube:
+    """See the module.
+
+    Attributes:
+        objects: by path of the object.
+        calls: every request, in order; watches too.
+        answers: by path of a collection, what a `create` there answers instead of storing, for
+            reviews; gets the body.
+    """
+
+    objects: dict[str, Json] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    answers: dict[str, Callable[[Json], Json]] = field(default_factory=dict)
+    _versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _version: int = 0
+    _faults: list[tuple[str, str, KubeError]] = field(default_factory=list)
+    _watchers: list[tuple[str, asyncio.Queue[WatchEvent | KubeError | None]]] = field(
+        default_factory=list
+    )
+    _applied: dict[str, dict[str, Json]] = field(default_factory=dict)
+
+    # What a test does to it.
+
+    def put(self, path: str, body: Json) -> Json:
+        """Create or replace an object from outside, and tell the watches."""
+        existed = path in self.objects
+        stored = copy.deepcopy(body)
+        metadata = stored.setdefault("metadata", {})
+        metadata.setdefault("name", path.rsplit("/", 1)[1])
+        parts = path.split("/")
+        if "namespaces" in parts:
+            metadata.setdefault("namespace", parts[parts.index("namespaces") + 1])
+        metadata.setdefault("uid", f"uid-{next(self._versions)}")
+        self._store(path, stored, "MODIFIED" if existed else "ADDED")
+        return copy.deepcopy(stored)
+
+    def remove(self, path: str) -> None:
+        """Delete an object from outside, and tell the watches."""
+        gone = self.objects.pop(path)
+        self._applied.pop(path, None)
+        self._announce(path, "DELETED", gone)
+
+    def fail(self, verb: str, path_part: str, error: KubeError) -> None:
+        """Answer every such request with `error` until `heal`."""
+        self._faults.append((verb, path_part, error))
+
+    def heal(self) -> None:
+        """Answer normally again."""
+        self._faults.clear()
+
+    def end_watches(self, error: KubeError | None = None) -> None:
+        """End every watch, as a server that restarts, or with an error on the way."""
+        for _, queue in self._watchers:
+            queue.put_nowait(error)
+
+    def made(self, verb: str, path_part: str = "") -> list[Call]:
+        """The requests of that verb on such a path."""
+        return [c for c in self.calls if c.verb == verb and path_part in c.path]
+
+    # The port.
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+        self._begin("get", path, params=params)
+        if path in self.objects:
+            return copy.deepcopy(self.objects[path])
+        if _is_collection(path):
+            items = [copy.deepcopy(o) for p, o in self.objects.items() if _in(p, path)]
+            field_selector = (params or {}).get("fieldSelector", "")
+            if field_selector.startswith("metadata.name="):
+                name = field_selector.partition("=")[2]
+                items = [item for item in items if item["metadata"]["name"] == name]
+            return {"metadata": {"resourceVersion": str(self._version)}, "items": items}
+        raise NotFoundError(404, "NotFound", f"{path} not found")
+
+    async def create(self, path: str, body: Json) -> Json:
+        self._begin("create", path, body)
+        if path in self.answers:
+            return self.answers[path](body)
+        item = f"{path}/{body['metadata']['name']}"
+        if item in self.objects:
+            raise ConflictError(409, "AlreadyExists", f"{item} already exists")
+        return self.put(item, body)
+
+    async def patch(
+        self,
+        path: str,
+        body: Json | list[Json],
+        kind: PatchType,
+        params: Mapping[str, str] | None = None,
+    ) -> Json:
+        self._begin("patch", path, body, params)
+        target = path.removesuffix("/status")
+        existing = self.objects.get(target)
+        if kind is PatchType.APPLY and isinstance(body, dict):
+            return self._apply(target, path, existing, body, (params or {})["fieldManager"])
+        if existing is None:
+            raise NotFoundError(404, "NotFound", f"{path} not found")
+        changed = copy.deepcopy(existing)
+        if isinstance(body, list):
+            for step in body:
+                _json_patch(changed, step)
+        else:
+            _merge_patch(changed, body)
+        return self._store(target, changed, "MODIFIED")
+
+    async def update(self, path: str, body: Json) -> Json:
+        self._begin("update", path, body)
+        existing = self.objects.get(path)
+        if existing is None:
+            raise NotFoundError(404, "NotFound", f"{path} not found")
+        wanted = body["metadata"].get("resourceVersion")
+        if wanted not in (None, existing["metadata"]["resourceVersion"]):
+            raise ConflictError(409, "Conflict", f"{path} has been modified")
+        return self._store(path, copy.deepcopy(body), "MODIFIED")
+
+    async def delete(self, path: str, *, uid: str | None = None) -> None:
+        self._begin("delete", path)
+        existing = self.objects.get(path)
+        if existing is None:
+            raise NotFoundError(404, "NotFound", f"{path} not found")
+        if uid not in (None, existing["metadata"]["uid"]):
+            raise ConflictError(409, "Conflict", f"{path} is another object")
+        self.remove(path)
+
+    async def watch(
+        self, path: str, params: Mapping[str, str], timeout_s: float
+    ) -> AsyncIterator[WatchEvent]:
+        self._begin("watch", path, params=params)
+        queue: asyncio.Queue[WatchEvent | KubeError | None] = asyncio.Queue()
+        entry = (path, queue)
+        self._watchers.append(entry)
+        try:
+            while (event := await queue.get()) is not None:
+                if isinstance(event, KubeError):
+                    raise event
+                yield event
+        finally:
+            self._watchers.remove(entry)
+
+    def _begin(
+        self, verb: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
+    ) -> None:
+        self.calls.append(Call(verb, path, copy.deepcopy(body), params))
+        for wanted, part, error in self._faults:
+            if wanted == verb and part in path:
+                raise error
+
+    def _apply(
+        self, target: str, path: str, existing: Json | None, body: Json, manager: str
+    ) -> Json:
+        if existing is None:
+            if path.endswith("/status"):
+                raise NotFoundError(404, "NotFound", f"{path} not found")
+            self._applied.setdefault(target, {})[manager] = copy.deepcopy(body)
+            return self.put(target, body)
+        uid = body["metadata"].get("uid")
+        if uid not in (None, existing["metadata"]["uid"]):
+            raise ConflictError(409, "Conflict", f"{path} is another object")
+        part = "status" if path.endswith("/status") else "spec"
+        managers = self._applied.setdefault(f"{target}#{part}", {})
+        before = managers.get(manager, {})
+        managers[manager] = copy.deepcopy(body.get(part, {}))
+        changed = copy.deepcopy(existing)
+        section = changed.setdefault(part, {})
+        for key in before.keys() - managers[manager].keys():
+            section.pop(key, None)
+        for key, value in managers[manager].items():
+            section[key] = _merged(key, section.get(key), value, before.get(key))
+        if part == "spec":
+            _merge_metadata(changed["metadata"], body["metadata"])
+        if changed == existing:
+            return copy.deepcopy(existing)
+        return self._store(target, changed, "MODIFIED")
+
+    def _store(self, path: str, body: Json, event: str) -> Json:
+        self._version = next(self._versions)
+        body["metadata"]["resourceVersion"] = str(self._version)
+        self.objects[path] = body
+        self._announce(path, event, body)
+        return copy.deepcopy(body)
+
+    def _announce(self, path: str, event: str, body: Json) -> None:
+        for collection, queue in self._watchers:
+            if _in(path, collection):
+                queue.put_nowait(WatchEvent(event, copy.deepcopy(body)))
+
+
+def expired() -> ExpiredError:
+    """The 410 of a watch."""
+    return ExpiredError(410, "Expired", "too old resource version")
+
+
+def _is_collection(path: str) -> bool:
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    return len(parts) == 1 or (parts[0] == "namespaces" and len(parts) == 3)
+
+
+def _in(path: str, collection: str) -> bool:
+    """Whether the object lies in the collection, of one namespace or of all."""
+    parent, _, _ = path.rpartition("/")
+    if parent == collection:
+        return True
+    root, _, plural = collection.rpartition("/")
+    return parent.startswith(f"{root}/namespaces/") and parent.endswith(f"/{plural}")
+
+
+def _merged(key: str, section: Any, value: Any, before: Any) -> Any:
+    """Merge list-maps by key: of the old items, those go that this manager no longer applies."""
+    by = _KEYED_LISTS.get(key)
+    if by is None or not isinstance(value, list):
+        return copy.deepcopy(value)
+    items = {item[by]: item for item in section or ()}
+    for item in before or ():
+        items.pop(item[by], None)
+    items.update({item[by]: copy.deepcopy(item) for item in value})
+    return list(items.values())
+
+
+def _merge_metadata(target: Json, applied: Json) -> None:
+    for key, value in applied.items():
+        if isinstance(value, dict):
+            target.setdefault(key, {}).update(value)
+        elif key == "ownerReferences":
+            target[key] = value
+
+
+def _merge_patch(target: Json, patch: Mapping[str, Any]) -> None:
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict):
+            _merge_patch(target.setdefault(key, {}), value)
+        else:
+            target[key] = copy.deepcopy(value)
+
+
+def _json_patch(target: Json, step: Json) -> None:
+    *parents, last = step["path"].strip("/").split("/")
+    at = target
+    for parent in parents:
+        at = at[parent]
+    if step["op"] == "test":
+        if at.get(last) != step["value"]:
+            raise ConflictError(409, "Conflict", f"test of {step['path']} failed")
+    elif step["op"] == "remove":
+        del at[last]
+    else:
+        at[last] = copy.deepcopy(step["value"])
