@@ -7,6 +7,7 @@ Every request passes one guard: authenticate, authorise, handle, and whatever fa
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -69,6 +70,8 @@ def make_app(
     app.router.add_get("/apis", handlers.root)
     app.router.add_get(f"/apis/{GROUP}", _constant(discovery.API_GROUP))
     app.router.add_get(f"/apis/{GROUP_VERSION}", _constant(discovery.RESOURCE_LIST))
+    app.router.add_get("/openapi/v2", _constant(discovery.OPENAPI_V2))
+    app.router.add_get("/openapi/v3", _constant(discovery.OPENAPI_V3))
     for path in ("/healthz", "/livez"):
         app.router.add_get(path, handlers.live)
     app.router.add_get("/readyz", handlers.ready)
@@ -153,18 +156,18 @@ def _guard(
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        with telemetry.request(request.method) as outcome:
-            try:
-                response = await handle(request, handler)
-            except ApiError as error:
-                response = _failure(error.code, error.message)
-            except web.HTTPException as error:
-                response = _http_failure(request, error)
-            except Exception:  # noqa: BLE001 - whatever it is, the client gets a Status
-                _log.exception("request_failed", path=request.path)
-                response = _failure(500, "the adapter failed; its log says why")
-            outcome.code = response.status
-            return response
+        started_s = time.perf_counter()
+        try:
+            response = await handle(request, handler)
+        except ApiError as error:
+            response = _failure(error.code, error.message)
+        except web.HTTPException as error:
+            response = _http_failure(request, error)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets a Status
+            _log.exception("request_failed", path=request.path)
+            response = _failure(500, "the adapter failed; its log says why")
+        telemetry.answered(request.method, response.status, time.perf_counter() - started_s)
+        return response
 
     return guard
 

@@ -89,6 +89,18 @@ RESOURCE_LIST = _document(
 )
 """`/apis/<group>/<version>`."""
 
+OPENAPI_V2 = _document(
+    {
+        "swagger": "2.0",
+        "info": {"title": "budaiscaler-adapter", "version": VERSION},
+        "paths": {},
+    }
+)
+"""`/openapi/v2`, without a schema: kube-apiserver logs a 404 there as an error, again and again."""
+
+OPENAPI_V3 = _document({"paths": {}})
+"""`/openapi/v3`, without a schema: after a 404 kube-apiserver would never ask for it again."""
+
 _AGGREGATED = {version: _aggregated(version) for version in ("v2", "v2beta1")}
 
 

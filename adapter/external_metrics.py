@@ -10,6 +10,7 @@ from adapter import selectors, wire
 from adapter.store import Item, Store
 from adapter.wire import ApiError
 from budaiscaler.domain import times
+from budaiscaler.domain.api import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,18 @@ class ExternalMetrics:
                 that has no data or whose data is too old.
         """
         try:
-            requirements = selectors.parse(label_selector)
+            selector = selectors.parse(label_selector)
         except selectors.SelectorError as error:
             raise ApiError(400, str(error)) from error
-        items = self.store.find(namespace, metric)
-        if not items:
+        items = self.store.find(namespace, metric, selector.demanded.get(naming.LABEL_SCALER))
+        if items is None:
             raise ApiError(
                 404, f"the metric {metric} is not published by any scaler in namespace {namespace}"
             )
         name = metric.lower()
         return wire.encode(
             wire.value_list(
-                [
-                    self._render(name, item)
-                    for item in items
-                    if selectors.matches(requirements, item.labels)
-                ]
+                [self._render(name, item) for item in items if selector.matches(item.labels)]
             )
         )
 

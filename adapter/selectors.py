@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 Labels = Mapping[str, str]
-Requirement = Callable[[Labels], bool]
+Test = Callable[[Labels], bool]
 
 _KEY = r"(?P<key>(?:[A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)"
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
@@ -19,48 +20,68 @@ _SETS = re.compile(rf"\s*{_KEY}\s+(?P<op>in|notin)\s*\((?P<set>[^()]*)\)\s*")
 _COMPARES = re.compile(rf"\s*{_KEY}\s*(?P<op>==|=|!=|>|<)\s*(?P<value>{_VALUE})\s*")
 _EXISTS = re.compile(rf"\s*(?P<not>!?)\s*{_KEY}\s*")
 _LEGAL_VALUE = re.compile(_VALUE)
+_EQUALITY = frozenset({"=", "=="})
 
 
 class SelectorError(ValueError):
     """A text that is no label selector."""
 
 
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A parsed selector; one without requirements matches everything.
+
+    Attributes:
+        tests: all must hold.
+        demanded: labels that an equality demands; lets a reader look an item up by one of them.
+    """
+
+    tests: tuple[Test, ...] = ()
+    demanded: Labels = field(default_factory=dict)
+
+    def matches(self, labels: Labels) -> bool:
+        """Tell whether an item with these labels is selected."""
+        return all(test(labels) for test in self.tests)
+
+
 @lru_cache(maxsize=4096)
-def parse(text: str) -> tuple[Requirement, ...]:
-    """Parse a selector; an empty one has no requirement and matches everything.
+def parse(text: str) -> Selector:
+    """Parse a selector.
 
     Raises:
         SelectorError: naming the place where it stops making sense.
     """
     if not text.strip():
-        return ()
-    requirement, position = _requirement(text, 0)
-    requirements = [requirement]
+        return Selector()
+    tests: list[Test] = []
+    demanded: dict[str, str] = {}
+    position = -1
     while position < len(text):
-        if text[position] != ",":
-            raise SelectorError(f"unable to parse label selector at {text[position:][:40]!r}")
-        requirement, position = _requirement(text, position + 1)
-        requirements.append(requirement)
-    return tuple(requirements)
+        if position >= 0 and text[position] != ",":
+            raise _not_parsed(text, position)
+        test, position = _requirement(text, position + 1, demanded)
+        tests.append(test)
+    return Selector(tuple(tests), demanded)
 
 
-def matches(requirements: tuple[Requirement, ...], labels: Labels) -> bool:
-    """Tell whether an item with these labels is selected."""
-    return all(requirement(labels) for requirement in requirements)
-
-
-def _requirement(text: str, position: int) -> tuple[Requirement, int]:
+def _requirement(text: str, position: int, demanded: dict[str, str]) -> tuple[Test, int]:
     if found := _SETS.match(text, position):
         return _membership(found), found.end()
     if found := _COMPARES.match(text, position):
+        if found["op"] in _EQUALITY:
+            demanded[found["key"]] = found["value"]
         return _comparison(found), found.end()
     if found := _EXISTS.match(text, position):
         key, wanted = found["key"], not found["not"]
         return (lambda labels: (key in labels) is wanted), found.end()
-    raise SelectorError(f"unable to parse label selector at {text[position:][:40]!r}")
+    raise _not_parsed(text, position)
 
 
-def _membership(found: re.Match[str]) -> Requirement:
+def _not_parsed(text: str, position: int) -> SelectorError:
+    return SelectorError(f"unable to parse label selector at {text[position:][:40]!r}")
+
+
+def _membership(found: re.Match[str]) -> Test:
     key, values = found["key"], frozenset(value.strip() for value in found["set"].split(","))
     for value in values:
         if not _LEGAL_VALUE.fullmatch(value):
@@ -70,9 +91,9 @@ def _membership(found: re.Match[str]) -> Requirement:
     return lambda labels: labels.get(key) not in values
 
 
-def _comparison(found: re.Match[str]) -> Requirement:
+def _comparison(found: re.Match[str]) -> Test:
     key, operator, value = found["key"], found["op"], found["value"]
-    if operator in {"=", "=="}:
+    if operator in _EQUALITY:
         return lambda labels: labels.get(key) == value
     if operator == "!=":
         return lambda labels: labels.get(key) != value

@@ -51,9 +51,18 @@ class Store:
         """Fill from the cache, now and on every change."""
         scalers.subscribe(self._on_scaler)
 
-    def find(self, namespace: str, metric: str) -> list[Item]:
-        """Every item of that name in that namespace; names do not differ by case."""
-        return list(self._items.get((namespace, metric.lower()), {}).values())
+    def find(self, namespace: str, metric: str, scaler: str | None = None) -> list[Item] | None:
+        """Items of a metric, those of one scaler when it is named; None for an unknown metric.
+
+        Names do not differ by case. Naming the scaler makes it one look-up, however many there are.
+        """
+        of_name = self._items.get((namespace, metric.lower()))
+        if of_name is None:
+            return None
+        if scaler is None:
+            return list(of_name.values())
+        item = of_name.get((namespace, scaler))
+        return [] if item is None else [item]
 
     def _on_scaler(self, key: Key, old: Scaler | None, new: Scaler | None) -> None:
         after = dict(_items(new)) if new is not None else {}

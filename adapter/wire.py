@@ -75,6 +75,9 @@ def value_list(items: list[Json]) -> Json:
     }
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
+
 def encode(document: Json) -> bytes:
     """Encode compactly, with keys as given: deterministic for an equal document."""
-    return json.dumps(document, separators=(",", ":")).encode()
+    return _encoder.encode(document).encode()

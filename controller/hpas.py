@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from budaiscaler.domain.api import naming
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import KIND, ScaleTargetRef
 from budaiscaler.kube.port import Json
@@ -32,6 +33,28 @@ class Hpa:
     def is_owned_by(self, uid: str) -> bool:
         """Whether the scaler with that uid controls it."""
         return self.owner is not None and self.owner[2] == uid
+
+    def is_owned_by_any(self, uids: Collection[str]) -> bool:
+        """Whether one of these scalers controls it."""
+        return self.owner is not None and self.owner[2] in uids
+
+    def is_child_of(self, scaler: str, uid: str) -> bool:
+        """Whether it is that scaler's; one that lost its owner, in a restored backup say, is too.
+
+        Our labels stand for the lost owner: an HPA that we gave back does not carry them.
+        """
+        labels = self.raw["metadata"]["labels"]
+        marks = labels.get(naming.MANAGED_BY_LABEL), labels.get(naming.SCALER_LABEL)
+        is_orphan = self.owner is None and marks == (naming.MANAGED_BY, scaler)
+        return self.is_owned_by(uid) or is_orphan
+
+    def carries(self, metadata: Json) -> bool:
+        """Whether it has all of these labels and owner references, whatever it has beside them."""
+        live = self.raw["metadata"]
+        owners = live["ownerReferences"]
+        return not lacks(live["labels"], metadata["labels"]) and all(
+            any(not lacks(one, wanted) for one in owners) for wanted in metadata["ownerReferences"]
+        )
 
     @property
     def scaler(self) -> str | None:

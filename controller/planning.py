@@ -60,7 +60,7 @@ def plan(
     if isinstance(spec, InvalidSpecError):
         return Plan()  # an edit that went wrong takes nothing away
     here = list(all_hpas)
-    ours = tuple(hpa for hpa in here if hpa.is_owned_by(scaler.uid))
+    ours = tuple(hpa for hpa in here if hpa.is_child_of(scaler.name, scaler.uid))
     if spec.scaling_strategy is not Strategy.HPA:
         message = f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA"
         told = Condition(conditions.READY, "False", "StrategyNotSupported", message)
@@ -69,25 +69,25 @@ def plan(
         message = "hpa.manage is Never: point your own HPA at desired-load"
         told = Condition(conditions.ABLE_TO_SCALE, "True", "PublishOnly", message)
         return Plan(removes=ours, conditions=(told,))
-    refusal = _refusal(scaler, spec, scalers, here, scaled_object)
+    theirs = [hpa for hpa in here if hpa not in ours]
+    refusal = _refusal(scaler, spec, list(scalers), theirs, scaled_object)
     if refusal is not None:
         return Plan(removes=ours, conditions=(refusal,))
 
     name = scaler.annotations.get(naming.ADOPT_ANNOTATION) or naming.child_hpa(scaler.name)
-    present = next((hpa for hpa in here if hpa.name == name), None)
     return Plan(
         wanted=children.hpa(scaler, spec, name),
-        replaces=present if present is not None and present not in ours else None,
+        replaces=next((hpa for hpa in theirs if hpa.name == name), None),
         removes=tuple(hpa for hpa in ours if hpa.name != name),
-        conditions=tuple(_told(spec, name, present if present in ours else None)),
+        conditions=tuple(_told(spec, name, next((h for h in ours if h.name == name), None))),
     )
 
 
 def _refusal(
     scaler: Scaler,
     spec: ScalerSpec,
-    scalers: Iterable[Scaler],
-    here: list[Hpa],
+    scalers: list[Scaler],
+    theirs: list[Hpa],
     scaled_object: str | None,
 ) -> Condition | None:
     """Say why we must not act on the workload; None when we may."""
@@ -97,21 +97,17 @@ def _refusal(
         message = f"BudAIScaler {older.name} is older and scales the same workload: delete one"
         return Condition(conditions.ABLE_TO_SCALE, "False", "ConflictDetected", message)
     adopted = scaler.annotations.get(naming.ADOPT_ANNOTATION)
-    for hpa in here:
-        theirs = hpa.target == target or hpa.name in (adopted, naming.child_hpa(scaler.name))
-        if not theirs or hpa.is_owned_by(scaler.uid) or hpa.scaler is not None:
-            continue
-        if adopted == hpa.name and hpa.owner is None:
-            continue
-        whose = f"owned by {hpa.owner[0]} {hpa.owner[1]}" if hpa.owner else "not ours"
-        remedy = (
-            "remove it, or set spec.hpa.manage: Never"
-            if hpa.owner
-            else f"remove it, take it over with the annotation {naming.ADOPT_ANNOTATION}: "
-            f"{hpa.name}, or set spec.hpa.manage: Never"
-        )
-        message = f"HPA {hpa.name}, {whose}, is on the same workload, so we only publish: {remedy}"
-        return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
+    living = {other.uid for other in scalers}
+    for hpa in theirs:
+        is_here = hpa.target == target
+        if hpa.name == (adopted or naming.child_hpa(scaler.name)):
+            # What an earlier scaler of our name left is about to be collected, unless it is ours.
+            is_left = hpa.scaler == scaler.name and not hpa.is_owned_by_any(living)
+            if is_left or (is_here and hpa.owner is None and adopted):
+                continue
+            return _foreign(hpa, is_here=is_here)
+        if is_here and hpa.scaler is None:
+            return _foreign(hpa, is_here=True)
     if scaled_object is not None:
         message = (
             f"ScaledObject {scaled_object} is on the same workload, so we only publish: "
@@ -119,6 +115,23 @@ def _refusal(
         )
         return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
     return None
+
+
+def _foreign(hpa: Hpa, *, is_here: bool) -> Condition:
+    whose = f"owned by {hpa.owner[0]} {hpa.owner[1]}" if hpa.owner else "not ours"
+    if not is_here:
+        _, kind, name = hpa.target
+        where, remedy = f"is on {kind} {name}", "name another one, or rename this scaler"
+    elif hpa.owner:
+        where, remedy = "is on the same workload", "remove it, or set spec.hpa.manage: Never"
+    else:
+        where = "is on the same workload"
+        remedy = (
+            f"remove it, take it over with the annotation {naming.ADOPT_ANNOTATION}: {hpa.name}, "
+            "or set spec.hpa.manage: Never"
+        )
+    message = f"HPA {hpa.name}, {whose}, {where}, so we only publish: {remedy}"
+    return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
 
 
 def _older(

@@ -34,10 +34,17 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """What was applied last, and what the server made of it."""
+    """What was applied last, and what the server made of it.
+
+    Attributes:
+        uid: of the HPA.
+        version: of the HPA; another apply that changed nothing gives the same.
+    """
 
     wanted: str
     spec: Any
+    uid: str
+    version: str
 
 
 @dataclass(slots=True)
@@ -104,23 +111,27 @@ class Reconciler:
         live = self.hpas.objects.get((scaler.namespace, name))
         text = json.dumps(wanted, sort_keys=True)
         before = self._applied.get(scaler.uid)
-        if live is not None and replaces is None and before is not None and before.wanted == text:
+        if live is not None and before is not None and before.wanted == text:
             # Fields that an older server drops are missing for ever; only a change of what it made
             # of our last write is a reason to write again.
-            untouched = live.raw["spec"] == before.spec
-            if untouched or not hpas.lacks(live.raw["spec"], wanted["spec"]):
+            is_ours = replaces is None and live.carries(wanted["metadata"])
+            if is_ours and (
+                live.raw["spec"] == before.spec or not hpas.lacks(live.raw["spec"], wanted["spec"])
+            ):
                 return
         path = HPAS.item(scaler.namespace, name)
         if replaces is not None:
             await self._take_over(path, replaces, wanted)
         answer = await port.apply(self.kube, path, wanted, field_manager=FIELD_MANAGER)
         self.applies += 1
-        self._applied[scaler.uid] = _Applied(text, answer.get("spec"))
+        metadata = answer["metadata"]
+        after = _Applied(text, answer.get("spec"), metadata["uid"], metadata["resourceVersion"])
+        self._applied[scaler.uid] = after
         if replaces is not None:
             self._tell(scaler, "HPAAdopted", f"took over HPA {name}")
-        elif live is None:
+        elif live is None and (before is None or before.uid != after.uid):
             self._tell(scaler, "HPACreated", f"created HPA {name}")
-        elif before is not None:
+        elif before is not None and before.version != after.version:
             self._tell(scaler, "HPAUpdated", f"updated HPA {name}")
 
     async def _take_over(self, path: str, live: Hpa, wanted: Json) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.fakes.kube import FakeKube
+
+# Or pytest-asyncio, which asks for the loop that was there before its own, makes one to be leaked.
+asyncio.set_event_loop(None)
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 """A Monday; tests that need a time count from it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)
 def rfc3339(moment: datetime) -> str:
     """Write an aware time the canonical way; a naive one would make a whole list undecodable."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

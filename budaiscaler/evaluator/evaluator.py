@@ -13,12 +13,10 @@ from typing import Any
 
 import structlog
 
-from budaiscaler.domain import times
-from budaiscaler.domain.api import quantity
-from budaiscaler.domain.api.budaiscaler import SourceType
+from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef, SourceType
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
-from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError, QuantityError
+from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
@@ -49,11 +47,18 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Memory:
-    """What is kept of a scaler between evaluations, and dropped with it."""
+    """What is kept of a scaler between evaluations, and dropped with it.
+
+    Attributes:
+        written: the status as we last wrote it, or found it.
+        minor_due_s: when a change that no reader acts on may be written next.
+        target: what the state is about; None until known.
+    """
 
     state: State
     written: dict[str, Any]
-    written_at_s: float = float("-inf")
+    minor_due_s: float
+    target: ScaleTargetRef | None = None
 
 
 @dataclass(slots=True)
@@ -138,6 +143,7 @@ class Evaluator:
             finally:
                 unsubscribe()
                 self._memories.clear()
+                self._evaluating.clear()
                 self.outcomes.clear()
                 self._unevaluated = None
                 self._schedule = Schedule(self.clock)
@@ -145,37 +151,49 @@ class Evaluator:
     def _take_over(self, as_of: datetime | None) -> None:
         """Continue where the leader before left off, as far as its reports tell."""
         self._unevaluated = set()
+        self.writer.start_over()
         now = self.wall_clock()
         for key, scaler in self.scalers:
-            if not self.owns(scaler):
+            if not self._is_ours(scaler):
                 continue
             self._unevaluated.add(key)
-            holding_since = times.parse(scaler.status.get("holdingSince"))
-            load = _load(scaler.status.get("desiredLoad"))
-            good_at = holding_since or (as_of if load is not None else None)
-            state = State(recommended_load=load, good_at=good_at)
-            self._memories[scaler.uid] = _Memory(state, reporting.own_part(scaler.status))
+            state = reporting.state_of(scaler.status, scaler.generation, as_of)
+            self._remember(scaler, state)
             if (
-                good_at is not None
-                and holding_since is None
+                state.good_at is not None
+                and "holdingSince" not in scaler.status
                 and not isinstance(scaler.spec, InvalidSpecError)
             ):
                 self._observer.restore(
-                    scaler, scaler.spec, max(0.0, (now - good_at).total_seconds())
+                    scaler, scaler.spec, max(0.0, (now - state.good_at).total_seconds())
                 )
 
+    def _remember(self, scaler: Scaler, state: State) -> _Memory:
+        """Begin a memory; minor writes of many begun at once are spread over their interval."""
+        due_s = self.clock() + self.random.uniform(0, reporting.MINOR_WRITE_EVERY_S)
+        memory = _Memory(state, reporting.own_part(scaler.status), due_s)
+        self._memories[scaler.uid] = memory
+        return memory
+
+    def _is_ours(self, scaler: Scaler) -> bool:
+        return self.owns(scaler) and not scaler.deleting
+
     def _on_scaler(self, key: Key, old: Scaler | None, new: Scaler | None) -> None:
-        is_ours = new is not None and self.owns(new) and not new.deleting
-        if old is not None and new is not None and self.owns(old) and not is_ours:
-            # Another role evaluates it now: what we reported must not stand beside its report.
-            self._group.create_task(self.writer.write(new, {}))
-        if old is not None and (new is None or not is_ours or new.uid != old.uid):
-            self._forget(key, old.uid)
-        if new is None or not is_ours:
+        if old is not None and self._is_ours(old):
+            if new is not None and not self._is_ours(new):
+                self._group.create_task(self._withdraw(key, new))
+            if new is None or not self._is_ours(new) or new.uid != old.uid:
+                self._forget(key, old.uid)
+        if new is None or not self._is_ours(new):
             return
         is_new = old is None or (old.uid, old.generation) != (new.uid, new.generation)
         if is_new and key not in self._evaluating:
             self._schedule.set(key, self.clock())
+
+    async def _withdraw(self, key: Key, scaler: Scaler) -> None:
+        """Take back what we reported: it must not stand beside the report of another role."""
+        await self.writer.write(scaler, {})
+        self.writer.forget(key)
 
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)
@@ -189,34 +207,37 @@ class Evaluator:
     async def _loop(self, group: asyncio.TaskGroup) -> None:
         slots = asyncio.Semaphore(CONCURRENT)
         while True:
-            async with slots:  # a place must be free before a key is taken
-                key = await self._schedule.next()
-                await slots.acquire()
+            await slots.acquire()  # a place must be free before a key is taken
+            key = await self._schedule.next()
             self._evaluating.add(key)
             task = group.create_task(self._evaluate(key))
             task.add_done_callback(lambda _: slots.release())
 
     async def _evaluate(self, key: Key) -> None:
-        scaler = self.scalers.objects.get(key)
-        if scaler is None or not self.owns(scaler):
+        scaler = self._current(key)
+        if scaler is None:
             self._evaluating.discard(key)
             return
         memory = self._memories.get(scaler.uid)
         is_first = memory is None or (self._unevaluated is not None and key in self._unevaluated)
         if memory is None:
-            memory = self._memories[scaler.uid] = _Memory(
-                State(), reporting.own_part(scaler.status)
-            )
+            memory = self._remember(scaler, State())
         started_s = self.clock()
         try:
             report = await self._observe_and_decide(key, scaler, memory)
-            await self._report(scaler, memory, report)
+            if (now := self._current(key)) is not None and now.uid == scaler.uid:
+                await self._report(scaler, memory, report)
+        except Exception:  # noqa: BLE001 - a bug met by one scaler must not stop the others
+            self.counters.failures += 1
+            _log.exception("report_failed", namespace=key[0], name=key[1])
         finally:
             self._evaluating.discard(key)
         if self._unevaluated is not None:
             self._unevaluated.discard(key)
-        now = self.scalers.objects.get(key)
-        if now is None or not self.owns(now):
+        now = self._current(key)
+        if now is None or now.uid != scaler.uid:
+            self._forget(key, scaler.uid)  # it went meanwhile, and what was just kept of it goes
+        if now is None:
             return
         if (now.uid, now.generation) != (scaler.uid, scaler.generation):
             self._schedule.set(key, self.clock())  # it was edited meanwhile
@@ -224,6 +245,11 @@ class Evaluator:
         # After the first, spread over the interval; then keep the phase, give or take.
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
         self._schedule.set(key, started_s + self.interval_s * self.random.uniform(low, high))
+
+    def _current(self, key: Key) -> Scaler | None:
+        """The scaler as it is now, if it is one of ours."""
+        scaler = self.scalers.objects.get(key)
+        return scaler if scaler is not None and self._is_ours(scaler) else None
 
     async def _observe_and_decide(
         self, key: Key, scaler: Scaler, memory: _Memory
@@ -242,7 +268,12 @@ class Evaluator:
 
     async def _decide(self, key: Key, scaler: Scaler, memory: _Memory) -> reporting.Report:
         if isinstance(scaler.spec, InvalidSpecError):
-            raise scaler.spec
+            # Raised again and again, the one that is kept would gather tracebacks for ever.
+            raise InvalidSpecError(str(scaler.spec))
+        target = scaler.spec.scale_target_ref
+        if memory.target not in (None, target):
+            memory.state = State()  # what another workload needed says nothing of this one
+        memory.target = target
         observation = await self._observer.observe(scaler, scaler.spec)
         now = self.wall_clock()
         decision, state = decide(scaler.spec, observation, memory.state, now)
@@ -250,7 +281,7 @@ class Evaluator:
         self.outcomes[key] = Outcome(observation, decision)
         if before is None or before.decision is None or _differs(before.decision, decision):
             self.counters.changes += 1
-            _log_decision(scaler, observation, memory.state, decision, now)
+            _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
         memory.state = state
         return reporting.of_decision(
             scaler.spec, scaler.generation, observation, decision, state, memory.written, now
@@ -261,15 +292,19 @@ class Evaluator:
             return self._readers.reads(scaler.namespace, metric)
 
         now_s = self.clock()
-        due = now_s - memory.written_at_s >= reporting.MINOR_WRITE_EVERY_S
+        is_minor_due = now_s >= memory.minor_due_s
+        # Against what stands there too, since somebody may have edited it.
+        befores = (memory.written, reporting.own_part(scaler.status)) if is_minor_due else ()
         if not (
             reporting.is_significant(memory.written, report.status, is_read)
-            or (due and reporting.is_changed(memory.written, report.status))
+            or any(reporting.is_changed(before, report.status) for before in befores)
         ):
             return
         if not await self.writer.write(scaler, report.status):
             return  # what changed is still different at the next evaluation
-        memory.written, memory.written_at_s = report.status, now_s
+        memory.written = report.status
+        if is_minor_due:
+            memory.minor_due_s = now_s + reporting.MINOR_WRITE_EVERY_S
         for kind, reason, note in reporting.events(report.transitions):
             self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
 
@@ -279,7 +314,12 @@ def _differs(before: Decision, after: Decision) -> bool:
 
 
 def _log_decision(
-    scaler: Scaler, observation: Observation, state: State, decision: Decision, now: datetime
+    scaler: Scaler,
+    spec: ScalerSpec,
+    observation: Observation,
+    state: State,
+    decision: Decision,
+    now: datetime,
 ) -> None:
     """One line with everything the decision was made of, so that it can be made again."""
     _log.info(
@@ -288,16 +328,16 @@ def _log_decision(
         name=scaler.name,
         generation=scaler.generation,
         now=now.isoformat(),
+        # An endpoint decides nothing, and its URL may carry a password.
+        spec=spec.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_none=True,
+            exclude={"metrics_sources": {"__all__": {"endpoint"}}},
+        ),
         observation=dataclasses.asdict(observation),
         state=dataclasses.asdict(state),
         desired_replicas=decision.desired_replicas,
         desired_load=decision.desired_load,
         bound_by=decision.bound_by,
     )
-
-
-def _load(text: Any) -> float | None:
-    try:
-        return quantity.parse(text) if isinstance(text, str) else None
-    except QuantityError:
-        return None

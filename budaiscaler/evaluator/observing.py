@@ -18,6 +18,7 @@ from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import MetricsSource, ScalerSpec, SourceType, TargetType
 from budaiscaler.domain.decision import Observation
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
+from budaiscaler.evaluator import reporting
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.workloads import Workload, Workloads
 from budaiscaler.sources.base import Sample, Source, SourceRequest
@@ -76,6 +77,8 @@ class Observer:
             source.key: self._settle(good, source, answer)
             for source, answer in zip(spec.metrics_sources, answers, strict=True)
         }
+        for gone in good.keys() - observed.keys():
+            del good[gone]
         return Observation(workload.replicas, observed, startup_p95_s(workload))
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:
@@ -89,12 +92,10 @@ class Observer:
                 or scaler.status.get("observedGeneration") != scaler.generation
             ):
                 continue
-            try:
-                value = float(entry["value"])
-            except (KeyError, TypeError, ValueError):
-                continue
-            good = _Good(source, value, entry.get("samples"), self.clock() - age_s)
-            self._good.setdefault(scaler.uid, {})[source.key] = good
+            value = reporting.value_of(entry)
+            if value is not None:
+                good = _Good(source, value, entry.get("samples"), self.clock() - age_s)
+                self._good.setdefault(scaler.uid, {})[source.key] = good
 
     def forget(self, uid: str) -> None:
         """Drop what belongs to a scaler that is gone."""
@@ -141,11 +142,21 @@ def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> O
     """
     if isinstance(answer, NoData):
         return answer
-    target_type, _ = promql.target_type(source)
-    total = math.fsum(answer.values) if all(map(math.isfinite, answer.values)) else math.nan
     count = len(answer.values)
+    if count == 0:
+        return NoData(NoDataReason.EMPTY_RESULT, "the source answered without a number")
+    target_type, _ = promql.target_type(source)
+    total = _total(answer.values)
     value = total if target_type is TargetType.AVERAGE_VALUE else total / count
     return readings.reading(value, age_s=max(0.0, now_s - answer.at_s), samples=count)
+
+
+def _total(values: tuple[float, ...]) -> float:
+    """Add up exactly, so that the order of the samples, which varies, makes no difference."""
+    try:
+        return math.fsum(values) if all(map(math.isfinite, values)) else math.nan
+    except OverflowError:
+        return math.inf
 
 
 def startup_p95_s(workload: Workload) -> float | None:

@@ -17,7 +17,7 @@ from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.conditions import Condition, Transition
 from budaiscaler.domain.decision import Decision, Observation, State
-from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
+from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError, QuantityError
 from budaiscaler.domain.readings import NoData, Reading
 
 MINOR_WRITE_EVERY_S = 60.0
@@ -81,15 +81,16 @@ def of_decision(
             for rung in decision.rungs
         ],
         "decisionTime": times.rfc3339(now),
-        "sources": list(_sources(spec, observation, previous, now)),
+        "sources": list(_sources(spec, generation, observation, previous, now)),
     }
-    holding = any(
-        c.type == conditions.SCALING_ACTIVE and c.reason == "NoData" for c in decision.conditions
+    active = any(
+        c.type == conditions.SCALING_ACTIVE and c.status == "True" for c in decision.conditions
     )
-    if not holding or state.good_at is not None:
-        # Without any data ever there is nothing to publish, and readers freeze.
+    if active or state.good_at is not None:
+        # Without any data ever there is nothing to publish, and readers freeze. Nor while scaling
+        # is disabled: the 0 of a workload that was switched off would shrink it when it is back.
         status["desiredLoad"] = quantity.format_milli(decision.desired_load)
-    if holding and state.good_at is not None:
+    if not active and state.good_at is not None:
         status["holdingSince"] = times.rfc3339(state.good_at)
     wanted = [_ready(observation, decision), *decision.conditions]
     return _with_conditions(status, wanted, generation, previous, now)
@@ -105,20 +106,57 @@ def of_failure(
     """Report that no decision could be made.
 
     A spec or a target that cannot be used publishes nothing. A failure that may pass, such as a
-    scale that cannot be read just now, keeps the last figures, marked as held.
+    scale that cannot be read just now, keeps the last figures of this spec, marked as held.
     """
     reason, message = _failure_reason(error)
     status: Status = {"observedGeneration": generation, "decisionTime": times.rfc3339(now)}
     passing = not isinstance(error, InvalidSpecError | NotFoundError)
-    if passing and state.good_at is not None:
-        kept = ("actualScale", "desiredScale", "desiredLoad", "boundBy", "reasons", "sources")
+    if passing and state.good_at is not None and _is_of(previous, generation):
+        held_since = times.rfc3339(state.good_at)
+        kept = ("actualScale", "desiredScale", "desiredLoad", "boundBy", "reasons")
         status |= {key: previous[key] for key in kept if key in previous}
-        status["holdingSince"] = times.rfc3339(state.good_at)
+        status["holdingSince"] = held_since
+        status["sources"] = [
+            {"noDataSince": held_since, "reason": reason, **entry}
+            for entry in previous.get("sources") or ()
+        ]
     wanted = [
         Condition(conditions.READY, "False", reason, message),
         Condition(conditions.SCALING_ACTIVE, "False", reason, message),
     ]
+    if not isinstance(error, InvalidSpecError):
+        # It is about the spec alone; dropped, it would be told anew after every failure.
+        wanted += [
+            Condition(c["type"], c["status"], c["reason"], c["message"])
+            for c in previous.get("conditions") or ()
+            if c["type"] == conditions.UNIT_ASSUMED
+        ]
     return _with_conditions(status, wanted, generation, previous, now)
+
+
+def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None) -> State:
+    """Read back the state of the leader before, as far as what it reported tells.
+
+    Args:
+        status: the status as it stands.
+        generation: of the spec now; a load that another spec asked for, perhaps of another
+            workload, must hold nothing up.
+        as_of: when that leader last vouched for what it reported.
+    """
+    load = _load_of(status)
+    held_since = times.parse(status.get("holdingSince"))
+    return State(
+        recommended_load=load if _is_of(status, generation) else None,
+        good_at=held_since or (as_of if load is not None else None),
+    )
+
+
+def value_of(entry: Mapping[str, Any]) -> float | None:
+    """Read back the value of a source's entry, which somebody else may have edited."""
+    try:
+        return Reading(float(entry["value"])).value
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def own_part(status: Mapping[str, Any]) -> Status:
@@ -194,9 +232,9 @@ def _source_changed(
         return True
     if old.get("value") == new.get("value") or not is_read(str(new["metric"])):
         return False
-    if old.get("value") is None or new.get("value") is None:
+    before, after = value_of(old), value_of(new)
+    if before is None or after is None:
         return True
-    before, after = float(old["value"]), float(new["value"])
     return abs(after - before) > VALUE_MOVED * abs(before)
 
 
@@ -214,7 +252,11 @@ def _ready(observation: Observation, decision: Decision) -> Condition:
 
 
 def _sources(
-    spec: ScalerSpec, observation: Observation, previous: Mapping[str, Any], now: datetime
+    spec: ScalerSpec,
+    generation: int,
+    observation: Observation,
+    previous: Mapping[str, Any],
+    now: datetime,
 ) -> Iterator[dict[str, Any]]:
     before = {entry.get("name"): entry for entry in previous.get("sources") or ()}
     for source in spec.metrics_sources:
@@ -228,10 +270,22 @@ def _sources(
             if observed.samples is not None:
                 entry["samples"] = observed.samples
         elif isinstance(observed, NoData):
-            entry |= {key: old[key] for key in ("value", "samples") if key in old}
+            if _is_of(previous, generation):  # an edited query has no old value
+                entry |= {key: old[key] for key in ("value", "samples") if key in old}
             entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
             entry["reason"] = str(observed.reason)
         yield entry
+
+
+def _load_of(status: Mapping[str, Any]) -> float | None:
+    try:
+        return quantity.parse(status["desiredLoad"])
+    except (KeyError, QuantityError):
+        return None
+
+
+def _is_of(status: Mapping[str, Any], generation: int) -> bool:
+    return status.get("observedGeneration") == generation
 
 
 def _failure_reason(error: Exception) -> tuple[str, str]:

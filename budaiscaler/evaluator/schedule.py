@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+TICK_S = 0.001
+"""What is due by then is due: timers fire a little early, and waiting for the rest would spin."""
+
 
 @dataclass(slots=True)
 class Schedule(Generic[K]):
@@ -46,7 +49,7 @@ class Schedule(Generic[K]):
         while True:
             self._skip_stale()
             wait_s = self._heap[0][0] - self.clock() if self._heap else None
-            if wait_s is not None and wait_s <= 0:
+            if wait_s is not None and wait_s <= TICK_S:
                 _, _, key = heapq.heappop(self._heap)
                 del self._due[key]
                 return key

@@ -40,6 +40,11 @@ class StatusWriter:
     _refused: dict[Key, float] = field(default_factory=dict)
     _succeeded_at_s: float = float("-inf")
 
+    def start_over(self) -> None:
+        """Begin a new term: what got through, and what did not, in an earlier one tells nothing."""
+        self._refused.clear()
+        self._succeeded_at_s = float("-inf")
+
     async def write(self, scaler: Scaler, status: dict[str, Any]) -> bool:
         """Apply `status` as the whole of our share; False when it did not get there.
 
@@ -72,12 +77,14 @@ class StatusWriter:
         """Tell whether reports in general have not been getting through for a minute.
 
         One scaler that a policy refuses must not take the word of the leader from all others, so
-        two must have failed, or all there are, with no success in between.
+        two must have failed, or all there are, with no success in between. Before a first success
+        there is no minute to wait for: what stands in the statuses may be of yesterday.
         """
         waiting = [since_s for since_s in self._refused.values() if since_s > self._succeeded_at_s]
         if len(waiting) < min(2, scalers) or not waiting:
             return False
-        return self.clock() - min(waiting) > REFUSED_AFTER_S
+        nothing_got_through = self._succeeded_at_s == float("-inf")
+        return nothing_got_through or self.clock() - min(waiting) > REFUSED_AFTER_S
 
     def forget(self, key: Key) -> None:
         """Drop what is known of a scaler that is gone."""

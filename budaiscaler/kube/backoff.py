@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential, with full jitter, capped."""
+"""How long to wait before trying again: exponential, with jitter, capped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Backoff:
     """Delays of one retried activity.
 
-    Full jitter, since a hundred watches that break together must not come back together.
+    With jitter, since a hundred watches that break together must not come back together.
 
     Attributes:
         base_s: upper end of the first delay, in seconds.

@@ -5,6 +5,9 @@ bookmarks, and go on watching from the newest version each time the server ends 
 means that the version is too old, so it lists again and diffs: nobody has to notice. Any other
 failure is retried with back-off from the newest version known; meanwhile readers see the last
 state, and `silent_s` says how long nothing was heard.
+
+The back-off is forgotten once a watch has lasted. A list that succeeds proves nothing: with a
+server whose watches are always too old, ten thousand pods would be listed five times a second.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ Key = tuple[str, str]
 """Namespace (empty for cluster-scoped objects) and name."""
 
 Listener = Callable[[Key, T | None, T | None], None]
-"""Called with the old and the new projection; None stands for absent. Must not block."""
+"""Called with the old and the new projection, which differ; None is absent. Must not block."""
 
 PAGE = 500
 WATCH_S = (240.0, 300.0)
@@ -50,6 +53,7 @@ class Cache(Generic[T]):
         field_selector: narrows the collection.
         objects: by namespace and name.
         synced: set after the first complete list.
+        clock: monotonic seconds.
     """
 
     kube: Kube
@@ -59,9 +63,14 @@ class Cache(Generic[T]):
     backoff: Backoff = field(default_factory=Backoff)
     objects: dict[Key, T] = field(default_factory=dict)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
+    clock: Callable[[], float] = time.monotonic
     restarts: int = 0
     _listeners: list[Listener[T]] = field(default_factory=list)
-    _heard_at: float = field(default_factory=time.monotonic)
+    _version: str | None = None
+    _heard_at_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._heard_at_s = self.clock()
 
     def subscribe(self, listener: Listener[T]) -> Callable[[], None]:
         """Call `listener` on every change from now on, and now for what is already known.
@@ -80,35 +89,33 @@ class Cache(Generic[T]):
     @property
     def silent_s(self) -> float:
         """Seconds since the server last told anything."""
-        return time.monotonic() - self._heard_at
+        return self.clock() - self._heard_at_s
 
     async def run(self) -> None:
         """Keep the cache up to date; ends only by cancellation."""
-        version: str | None = None
         while True:
             try:
-                if version is None:
-                    version = await self._list()
-                version = await self._watch(version)
+                if self._version is None:
+                    self._version = await self._list()
+                await self._watch(self._version)
             except ExpiredError:
-                version = None
-                # An expired version right after a list would otherwise spin.
+                self._version = None
                 await self._pause("the version to watch from is too old; listing again")
             except KubeError as error:
                 await self._pause(str(error))
 
     async def _pause(self, why: str) -> None:
         self.restarts += 1
-        delay = self.backoff.next_s()
-        _log.info("watch_restarts", path=self.path, why=why, again_in_s=round(delay, 2))
-        await asyncio.sleep(delay)
+        delay_s = self.backoff.next_s()
+        _log.info("watch_restarts", path=self.path, why=why, again_in_s=round(delay_s, 2))
+        await asyncio.sleep(delay_s)
 
     async def _list(self) -> str:
         seen: dict[Key, T] = {}
         params = {"limit": str(PAGE), **self._selector()}
         while True:
             page = await self.kube.get(self.path, params)
-            self._heard_at = time.monotonic()
+            self._heard_at_s = self.clock()
             for item in page.get("items") or ():
                 key = _key(item)
                 projected = self.project(item, self.objects.get(key))
@@ -123,37 +130,39 @@ class Cache(Generic[T]):
         for key, projected in seen.items():
             self._set(key, projected)
         self.synced.set()
-        self.backoff.reset()
         return str(metadata.get("resourceVersion", "0"))
 
-    async def _watch(self, version: str) -> str:
+    async def _watch(self, version: str) -> None:
         params = {"resourceVersion": version, "allowWatchBookmarks": "true", **self._selector()}
         length_s = random.uniform(*WATCH_S)  # noqa: S311 - jitter
-        started_at = time.monotonic()
-        async for event in self.kube.watch(self.path, params, length_s):
-            self._heard_at = time.monotonic()
-            self.backoff.reset()
-            version = self._take(event) or version
-        if time.monotonic() - started_at < SHORTEST_WATCH_S:
+        started_at_s = self.clock()
+        try:
+            async for event in self.kube.watch(self.path, params, length_s):
+                self._heard_at_s = self.clock()
+                self._take(event)
+        finally:
+            has_lasted = self.clock() - started_at_s >= SHORTEST_WATCH_S
+            if has_lasted:
+                self.backoff.reset()
+        if not has_lasted:
             await self._pause("the watch ended at once")
-        return version
 
-    def _take(self, event: WatchEvent) -> str | None:
+    def _take(self, event: WatchEvent) -> None:
         metadata: Mapping[str, str] = event.object.get("metadata", {})
         if event.type != "BOOKMARK":
             key = _key(event.object)
             gone = event.type == "DELETED"
             self._set(key, None if gone else self.project(event.object, self.objects.get(key)))
-        return metadata.get("resourceVersion")
+        self._version = metadata.get("resourceVersion", self._version)
 
     def _set(self, key: Key, new: T | None) -> None:
         old = self.objects.get(key)
+        if old == new:
+            return  # nothing that is kept of it changed
         if new is None:
-            self.objects.pop(key, None)
+            del self.objects[key]
         else:
             self.objects[key] = new
-        if old is None and new is None:
-            return
         for listener in self._listeners:
             listener(key, old, new)
 

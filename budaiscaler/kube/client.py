@@ -16,11 +16,7 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import (
-    ConfigException,
-    load_incluster_config,
-    new_client_from_config,
-)
+from kubernetes.aio.config import load_incluster_config, new_client_from_config
 
 from budaiscaler.domain.errors import ConfigurationError, KubeUnreachableError, status_error
 from budaiscaler.kube.port import Json, PatchType, WatchEvent
@@ -85,12 +81,7 @@ class KubeClient:
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise _failure(response.status, await response.read())
             async for line in response.content:
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise _failure(
-                        int(event["object"].get("code", 500)), json.dumps(event["object"]).encode()
-                    )
-                yield WatchEvent(event["type"], event["object"])
+                yield _event(line)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise KubeUnreachableError(f"the watch of {path} broke off: {_cause(error)}") from error
         finally:
@@ -114,7 +105,12 @@ class KubeClient:
             response.release()
         if response.status >= 300:  # noqa: PLR2004 - HTTP
             raise _failure(response.status, data)
-        answer: Json = json.loads(data)
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise KubeUnreachableError(f"{method} {path}: the answer is no object: {_text(data)}")
         return answer
 
     async def _send(
@@ -157,13 +153,29 @@ async def connect(kubeconfig: str | None) -> KubeClient:
             configuration = Configuration()
             await asyncio.to_thread(load_incluster_config, configuration)
             api = ApiClient(configuration=configuration)
-    except (ConfigException, OSError) as error:
+    except Exception as error:  # the library lets through whatever reading and parsing raises
         where = f"the kubeconfig {kubeconfig}" if kubeconfig else "the pod's service account"
         raise ConfigurationError(
             f"cannot connect with {where}: {error}; inside a pod leave --kubeconfig out, "
             "elsewhere set it"
         ) from error
     return KubeClient(api)
+
+
+def _event(line: bytes) -> WatchEvent:
+    """Read one line of a watch.
+
+    Raises:
+        KubeStatusError: it tells that the watch has failed.
+        ValueError: it is no event.
+    """
+    event: Any = json.loads(line)
+    about = event.get("object") if isinstance(event, dict) else None
+    if not isinstance(about, dict) or "type" not in event:
+        raise ValueError(f"no event: {_text(line)}")
+    if event["type"] == "ERROR":
+        raise _failure(int(about.get("code", 500)), json.dumps(about).encode())
+    return WatchEvent(event["type"], about)
 
 
 def _failure(code: int, data: bytes) -> Exception:
@@ -174,8 +186,13 @@ def _failure(code: int, data: bytes) -> Exception:
         status = None
     if not isinstance(status, dict):
         status = {}
-    message = status.get("message") or data[:200].decode("utf-8", "replace") or f"HTTP {code}"
+    message = status.get("message") or _text(data) or f"HTTP {code}"
     return status_error(code, str(status.get("reason", "")), str(message))
+
+
+def _text(data: bytes) -> str:
+    """The start of a body, for a message."""
+    return data[:200].decode("utf-8", "replace")
 
 
 def _cause(error: Exception) -> str:

@@ -16,13 +16,20 @@ from uuid import uuid4
 import structlog
 
 from budaiscaler.domain import times
-from budaiscaler.domain.errors import KubeError
+from budaiscaler.domain.errors import (
+    ConflictError,
+    KubeError,
+    KubeUnreachableError,
+    OverloadedError,
+)
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import EVENTS
 
 MAX_QUEUED = 1000
-MAX_NOTE = 1024
-ATTEMPTS = 3
+MAX_NOTE_BYTES = 1024
+"""The API server refuses a longer one."""
+RETRY_AFTER_S = (1.0, 2.0)
+"""Only what may pass is tried again: a namespace that is going away must not hold up the others."""
 
 _log = structlog.get_logger()
 
@@ -77,7 +84,7 @@ class Recorder:
             "action": action,
             "type": kind,
             "reason": reason,
-            "note": note[:MAX_NOTE],
+            "note": note.encode()[:MAX_NOTE_BYTES].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": ref.api_version,
                 "kind": ref.kind,
@@ -98,14 +105,17 @@ class Recorder:
 
     async def _send(self, event: Json) -> None:
         path = EVENTS.collection(event["metadata"]["namespace"])
-        for attempt in range(1, ATTEMPTS + 1):
+        for delay_s in (*RETRY_AFTER_S, None):
             try:
                 await self.kube.create(path, event)
+            except ConflictError:
+                return  # only the answer to the attempt before was lost
             except KubeError as error:
-                if attempt == ATTEMPTS:
+                may_pass = isinstance(error, KubeUnreachableError | OverloadedError)
+                if delay_s is None or not may_pass:
                     self.dropped += 1
                     _log.warning("event_dropped", reason=event["reason"], error=str(error))
-                else:
-                    await asyncio.sleep(float(attempt))
+                    return
+                await asyncio.sleep(delay_s)
             else:
                 return

@@ -3,7 +3,8 @@
 The rules of client-go, on a monotonic clock: a candidate takes a Lease whose record it has not seen
 change for the lease's duration (its own observation; the holder's wall clock is never trusted), the
 holder renews every `retry_s`, and a holder that could not renew for `renew_deadline_s` stops acting
-before anybody else may take over. Writes compare resourceVersions, so two cannot both win.
+before anybody else may take over. Writes compare resourceVersions, so two cannot both win. A claim
+counts from when it was sent, since that is how early others may have seen it.
 
 Beside leading, every copy observes: the annotation `data-as-of` of the record is the leader's word
 that everything it reports is true as of then. Readers judge freshness by it, not by the renewal
@@ -13,6 +14,7 @@ alone: a leader that has just taken over, or cannot write its reports, renews bu
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -54,6 +56,7 @@ class Election:
         identity: of this copy; unique, since a holder recognises itself by it.
         vouches: asked at every renewal whether all reports are true as of now.
         wall_clock: for what is written into the record.
+        clock: monotonic seconds.
     """
 
     kube: Kube
@@ -63,9 +66,11 @@ class Election:
     timing: LeaseTiming = field(default_factory=LeaseTiming)
     vouches: Callable[[], bool] = lambda: False
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], float] = time.monotonic
     leading: bool = False
     _record: tuple[Any, ...] | None = None
-    _seen_at: float = 0.0
+    _seen_at_s: float = 0.0
+    _holders_duration_s: float = 0.0
     _as_of: datetime | None = None
 
     @property
@@ -80,56 +85,55 @@ class Election:
         """
         try:
             while True:
-                if await self._try_acquire():
-                    await self._lead(lead)
+                claimed_at_s = await self._claim(self.timing.renew_deadline_s)
+                if claimed_at_s is not None:
+                    await self._lead(lead, claimed_at_s)
                 await asyncio.sleep(self.timing.retry_s)
         finally:
             if self.leading:
                 await self._release()
 
-    async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
+    async def _lead(self, lead: Callable[[], Awaitable[None]], claimed_at_s: float) -> None:
         _log.info("leader_elected", lease=self.name, identity=self.identity)
         self.leading = True
         async with asyncio.TaskGroup() as group:
             work = group.create_task(_must_not_end(lead), name=f"lead-{self.name}")
-            await self._renew_until_lost()
+            await self._renew_until_lost(claimed_at_s)
             self.leading = False
             _log.warning("leader_lost", lease=self.name, identity=self.identity)
             work.cancel()
 
-    async def _renew_until_lost(self) -> None:
-        renewed_at = time.monotonic()
-        while True:
-            await asyncio.sleep(self.timing.retry_s)
-            started_at = time.monotonic()
-            left_s = renewed_at + self.timing.renew_deadline_s - started_at
-            try:
-                async with asyncio.timeout(max(0.0, left_s)):
-                    renewed = await self._try_acquire()
-            except TimeoutError:
-                renewed = False
-            if renewed:
-                renewed_at = started_at
-            elif (
-                self._is_held_by_other()
-                or time.monotonic() - renewed_at >= self.timing.renew_deadline_s
-            ):
+    async def _renew_until_lost(self, claimed_at_s: float) -> None:
+        while (left_s := claimed_at_s + self.timing.renew_deadline_s - self.clock()) > 0:
+            retry_s = min(self.timing.retry_s, left_s)
+            await asyncio.sleep(retry_s)
+            renewed_at_s = await self._claim(left_s - retry_s)
+            if renewed_at_s is not None:
+                claimed_at_s = renewed_at_s
+            elif self._is_held_by_other():
                 return
 
-    async def _try_acquire(self) -> bool:
-        """Take or renew the Lease if the rules allow; failures of the API server count as no."""
+    async def _claim(self, within_s: float) -> float | None:
+        """Take or renew the Lease if the rules allow.
+
+        Returns:
+            When the claim was sent, so at the earliest when others saw it; None if there is none,
+            also when the API server fails.
+        """
         try:
-            lease = await self._read_or_create()
-            self._observe(lease)
-            if self._is_held_by_other() and not self._is_expired():
-                return False
-            self._observe(await self.kube.update(self._path(), self._claimed(lease)))
+            async with asyncio.timeout(within_s):
+                lease = await self._read_or_create()
+                self._observe(lease)
+                if self._is_held_by_other() and not self._is_expired():
+                    return None
+                sent_at_s = self.clock()
+                self._observe(await self.kube.update(self._path(), self._claimed(lease)))
         except ConflictError:
-            return False  # somebody else was faster; the next round sees who
-        except KubeError as error:
-            _log.warning("lease_not_reached", lease=self.name, error=str(error))
-            return False
-        return True
+            return None  # somebody else was faster; the next round sees who
+        except (KubeError, TimeoutError) as error:
+            _log.warning("lease_not_reached", lease=self.name, error=str(error) or "no answer")
+            return None
+        return sent_at_s
 
     async def _read_or_create(self) -> Json:
         try:
@@ -153,7 +157,7 @@ class Election:
             spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
             spec["acquireTime"] = times.micro_time(now)
         spec["holderIdentity"] = self.identity
-        spec["leaseDurationSeconds"] = max(1, int(self.timing.duration_s))
+        spec["leaseDurationSeconds"] = math.ceil(self.timing.duration_s)
         spec["renewTime"] = times.micro_time(now)
         if self.leading and self.vouches():
             metadata["annotations"] = {
@@ -166,7 +170,8 @@ class Election:
         spec = lease.get("spec") or {}
         record = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
         if record != self._record:
-            self._record, self._seen_at = record, time.monotonic()
+            self._record, self._seen_at_s = record, self.clock()
+        self._holders_duration_s = float(spec.get("leaseDurationSeconds") or 0)
         self._as_of = times.parse(
             (lease["metadata"].get("annotations") or {}).get(AS_OF_ANNOTATION)
         )
@@ -176,7 +181,9 @@ class Election:
         return bool(holder) and holder != self.identity
 
     def _is_expired(self) -> bool:
-        return time.monotonic() - self._seen_at > self.timing.duration_s
+        # The holder may be of a version, or have flags, with more patience than ours.
+        patience_s = max(self.timing.duration_s, self._holders_duration_s)
+        return self.clock() - self._seen_at_s > patience_s
 
     async def _release(self) -> None:
         """Empty the holder, so that the next copy leads within one retry."""

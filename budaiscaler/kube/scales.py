@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from budaiscaler.domain.errors import NotFoundError
@@ -22,9 +23,14 @@ class Scale:
 
 @dataclass(slots=True)
 class ScaleReader:
-    """Reads scales; remembers how kinds are routed for five minutes."""
+    """Reads scales; remembers how kinds are routed for five minutes.
+
+    Attributes:
+        clock: monotonic seconds.
+    """
 
     kube: Kube
+    clock: Callable[[], float] = time.monotonic
     _routes: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
 
     async def read(self, api_version: str, kind: str, namespace: str, name: str) -> Scale:
@@ -52,7 +58,7 @@ class ScaleReader:
     async def _plurals(self, api_version: str) -> dict[str, str]:
         """Plural by kind, and the subresource paths as keys of their own."""
         known = self._routes.get(api_version)
-        if known is not None and time.monotonic() - known[0] < DISCOVERY_TTL_S:
+        if known is not None and self.clock() - known[0] < DISCOVERY_TTL_S:
             return known[1]
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
@@ -67,5 +73,5 @@ class ScaleReader:
                 plurals[item["name"]] = item["name"]
             else:
                 plurals.setdefault(item["kind"], item["name"])
-        self._routes[api_version] = (time.monotonic(), plurals)
+        self._routes[api_version] = (self.clock(), plurals)
         return plurals

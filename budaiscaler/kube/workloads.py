@@ -11,7 +11,6 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from budaiscaler.domain import times
 from budaiscaler.domain.decision import Replicas
@@ -23,6 +22,12 @@ from budaiscaler.kube.scales import ScaleReader
 
 STARTS_KEPT = 32
 """Measured starts an owner; enough for a 95th percentile, small enough to follow a new image."""
+
+LONGEST_START_S = 3600.0
+"""A pod that took longer had a probe that failed before we saw it: no model loads for an hour."""
+
+_POD_OWNERS = frozenset({("apps/v1", "ReplicaSet"), ("apps/v1", "StatefulSet")})
+"""Pods of anything else, such as jobs, belong to no workload that is counted by its pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ class Workloads:
     _starts: dict[str, deque[float]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pods_by_owner, self._owned, self._starts = defaultdict(dict), defaultdict(set), {}
+        self._pods_by_owner, self._owned = defaultdict(dict), defaultdict(set)
+        self._starts = defaultdict(lambda: deque(maxlen=STARTS_KEPT))
         self._scales = ScaleReader(self.kube)
         self._owners = {
             kind: Cache(self.kube, resource.collection(), project_owner)
@@ -128,36 +134,35 @@ class Workloads:
             yield from self._starts.get(uid, ())
 
     def _on_pod(self, _: Key, old: Pod | None, new: Pod | None) -> None:
-        if old is not None and (new is None or new.uid != old.uid):
-            siblings = self._pods_by_owner.get(old.owner_uid, {})
-            siblings.pop(old.uid, None)
+        if old is not None:
+            siblings = self._pods_by_owner[old.owner_uid]
+            del siblings[old.uid]
             if not siblings:
-                self._pods_by_owner.pop(old.owner_uid, None)
-        if new is None:
-            return
-        siblings = self._pods_by_owner[new.owner_uid]
-        known = siblings.get(new.uid)
-        if new.startup_s is not None and (known is None or known.startup_s is None):
-            self._starts.setdefault(new.owner_uid, deque(maxlen=STARTS_KEPT)).append(new.startup_s)
-        siblings[new.uid] = new
+                del self._pods_by_owner[old.owner_uid]
+        if new is not None:
+            self._pods_by_owner[new.owner_uid][new.uid] = new
+            has_started = old is not None and old.uid == new.uid and old.startup_s is not None
+            if new.startup_s is not None and not has_started:
+                self._starts[new.owner_uid].append(new.startup_s)
 
     def _on_owner(self, _: Key, old: Owner | None, new: Owner | None) -> None:
         if old is not None and (new is None or new.uid != old.uid):
             self._starts.pop(old.uid, None)
-            if old.owner_uid is not None:
-                self._owned.get(old.owner_uid, set()).discard(old.uid)
-                if not self._owned.get(old.owner_uid):
-                    self._owned.pop(old.owner_uid, None)
+        if old is not None and old.owner_uid is not None:
+            siblings = self._owned[old.owner_uid]
+            siblings.remove(old.uid)
+            if not siblings:
+                del self._owned[old.owner_uid]
         if new is not None and new.owner_uid is not None:
             self._owned[new.owner_uid].add(new.uid)
 
 
 def project_pod(raw: Json, old: Pod | None) -> Pod | None:
-    """Keep a live pod that a controller owns; finished and terminating ones serve nothing."""
+    """Keep a live pod of a workload; finished and terminating ones serve nothing."""
     metadata, status = raw["metadata"], raw.get("status", {})
-    owner = _controller_uid(metadata)
+    owner = _controller(metadata)
     if (
-        owner is None
+        (owner.get("apiVersion"), owner.get("kind")) not in _POD_OWNERS
         or metadata.get("deletionTimestamp")
         or status.get("phase") in {"Succeeded", "Failed"}
     ):
@@ -167,10 +172,10 @@ def project_pod(raw: Json, old: Pod | None) -> Pod | None:
     scheduled = by_type.get("PodScheduled", {})
     return Pod(
         uid=metadata["uid"],
-        owner_uid=owner,
+        owner_uid=owner["uid"],
         ready=ready.get("status") == "True",
-        unschedulable=scheduled.get("status") == "False"
-        and scheduled.get("reason") == "Unschedulable",
+        # No node has room, or a gate keeps it waiting: nobody knows for how long.
+        unschedulable=scheduled.get("status") == "False",
         # Only the first readiness is a start; a later one is a probe that failed for a while.
         startup_s=_startup_s(raw, ready, old),
     )
@@ -181,7 +186,7 @@ def project_owner(raw: Json, _: Owner | None) -> Owner:
     return Owner(
         uid=raw["metadata"]["uid"],
         replicas=int(raw.get("spec", {}).get("replicas", 1)),
-        owner_uid=_controller_uid(raw["metadata"]),
+        owner_uid=_controller(raw["metadata"]).get("uid"),
     )
 
 
@@ -195,11 +200,14 @@ def _startup_s(raw: Json, ready: Json, old: Pod | None) -> float | None:
     became_ready = times.parse(ready.get("lastTransitionTime"))
     if ready.get("status") != "True" or restarted or created is None or became_ready is None:
         return None
-    return max(0.0, (became_ready - created).total_seconds())
+    startup_s = max(0.0, (became_ready - created).total_seconds())
+    return startup_s if startup_s <= LONGEST_START_S else None
 
 
-def _controller_uid(metadata: dict[str, Any]) -> str | None:
+def _controller(metadata: Json) -> Json:
+    """The reference to what controls an object; empty when nothing does."""
     for reference in metadata.get("ownerReferences") or ():
         if reference.get("controller"):
-            return str(reference["uid"])
-    return None
+            found: Json = reference
+            return found
+    return {}

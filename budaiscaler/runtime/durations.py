@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -23,10 +24,9 @@ def parse_seconds(value: str | float) -> float:
     text = value.strip()
     if _WHOLE.fullmatch(text):
         return sum(float(number) * _SECONDS[unit] for number, unit in _PARTS.findall(text))
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f'{value!r} is no duration; write for example "15s" or "1m30s"') from None
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(f'{value!r} is no duration; write for example "15s" or "1m30s"')
+    return float(text)
 
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]

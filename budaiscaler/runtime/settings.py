@@ -78,7 +78,7 @@ def read(kind: type[S], arguments: list[str] | None = None) -> S:
         return CliApp.run(kind, cli_args=arguments)
     except ValidationError as error:
         problems = (
-            f"{'.'.join(map(str, detail['loc'])) or 'settings'}: {detail['msg']}"
+            " ".join((*(f"--{part}:".replace("_", "-") for part in detail["loc"]), detail["msg"]))
             for detail in error.errors(include_url=False, include_context=False)
         )
         raise ConfigurationError("; ".join(problems)) from error

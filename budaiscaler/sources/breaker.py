@@ -18,22 +18,24 @@ class Breaker:
     Attributes:
         threshold: failures in a row that open it.
         base_s: first pause in seconds; doubles up to `cap_s`.
+        trial_s: after so long an attempt has come to nothing and another may try.
     """
 
     threshold: int = 3
     base_s: float = 2.0
     cap_s: float = 30.0
+    trial_s: float = 10.0
     failures: int = 0
     last: NoData | None = None
-    _closed_until_s: float = 0.0
+    _open_until_s: float = 0.0
 
     def refusal(self, now_s: float) -> NoData | None:
         """Give the last failure instead of another attempt; None lets this one caller try."""
         if self.failures < self.threshold:
             return None
-        if now_s < self._closed_until_s:
+        if now_s < self._open_until_s:
             return self.last
-        self._closed_until_s = now_s + self._pause_s()  # the others wait for what this one finds
+        self._open_until_s = now_s + self.trial_s  # the others wait for what this one finds
         return None
 
     def succeeded(self) -> None:
@@ -44,7 +46,5 @@ class Breaker:
         """Count one more failure of the server itself."""
         self.failures += 1
         self.last = failure
-        self._closed_until_s = now_s + self._pause_s()
-
-    def _pause_s(self) -> float:
-        return min(self.cap_s, self.base_s * 2.0 ** min(30, max(0, self.failures - self.threshold)))
+        doublings = min(30, max(0, self.failures - self.threshold))
+        self._open_until_s = now_s + min(self.cap_s, self.base_s * 2.0**doublings)

@@ -46,6 +46,7 @@ class Coalescer(Generic[K]):
         if flight is None:
             flight = asyncio.ensure_future(self._fly(key, fetch))
             self._flights[key] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(key))
         return await asyncio.shield(flight)
 
     async def close(self) -> None:
@@ -59,12 +60,9 @@ class Coalescer(Generic[K]):
         self, key: K, fetch: Callable[[], Awaitable[Sample | NoData]]
     ) -> Sample | NoData:
         self.fetches += 1
-        try:
-            answer = await fetch()
-            self._answers[key] = (self.clock(), answer)
-            return answer
-        finally:
-            self._flights.pop(key, None)
+        answer = await fetch()
+        self._answers[key] = (self.clock(), answer)
+        return answer
 
     def _prune(self, now_s: float) -> None:
         if now_s - self._pruned_at_s < FORGET_AFTER_S:

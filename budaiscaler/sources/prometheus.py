@@ -2,17 +2,22 @@
 
 The client waits for ever by default, retries on its own, and drops the type of a result. So each
 query runs in a bounded pool of threads with retries off, through a session that reads at most
-`MAX_BODY_BYTES` before a deadline and follows no redirect; the type is read off the shape.
+`MAX_BODY_BYTES` and follows no redirect, and whose connection is cut at the deadline; the type is
+read off the shape. The operator's own Prometheus has threads of its own, so that no endpoint that a
+user names can take them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,9 +36,14 @@ MAX_BODY_BYTES = 8 * 2**20
 CONNECT_TIMEOUT_S = 2.0
 THREADS = 32
 QUERIES_PER_SERVER = 4
+FORGET_AFTER_S = 3600.0
+"""A server that nobody asked for so long loses its connections."""
 _CHUNK = 64 * 1024
 _BAD_QUERY_CODES = frozenset({400, 422})
 """Prometheus answers 400 for what does not parse and 422 for what cannot be executed."""
+
+_NO_SOCKET = (AttributeError, OSError, RuntimeError, ValueError)
+"""What urllib3 raises for a connection that has no socket yet, or none any more."""
 
 _SERVERS_FAULT = frozenset(
     {
@@ -59,31 +69,90 @@ class _TooLargeError(requests.RequestException):
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Reads a body within a size and a total time; `requests` limits only single reads."""
+    """Reads a body up to a limit, and can be cut off from another thread.
 
-    def __init__(self, deadline_s: float) -> None:
+    Time-outs of `requests` count from the last byte: a server that sends one now and then would
+    keep the thread for ever.
+    """
+
+    def __init__(self) -> None:
         super().__init__(max_retries=Retry(total=0, redirect=0))
-        self._deadline_s = deadline_s
+        self._connection: Any = None
+        self._response: Any = None
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
-        started_s = time.monotonic()
         kwargs["stream"] = True
-        response = super().send(request, *args, **kwargs)
+        response = self._response = super().send(request, *args, **kwargs)
         body = bytearray()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > MAX_BODY_BYTES:
                 response.close()
                 raise _TooLargeError("the answer is too large")
-            if time.monotonic() - started_s > self._deadline_s:
-                response.close()
-                raise requests.ReadTimeout("the answer took too long")
         if response.status_code != requests.codes["ok"]:
             raise _RefusedError(response.status_code, bytes(body[:_CHUNK]))
         response._content = bytes(body)  # noqa: SLF001 - how requests itself keeps a body that was read
         return response
+
+    def cut(self) -> None:
+        """Make what is waited for fail at once: the head of the answer, or its body."""
+        with suppress(*_NO_SOCKET):
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(*_NO_SOCKET):
+            self._response.raw.shutdown()
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Give the pool to use, made to tell which connection it dials."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = partial(self._dial, type(pool).ConnectionCls)
+        return pool
+
+    def _dial(self, kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._connection = kind(*args, **kwargs)
+        return self._connection
+
+
+class _Connection:
+    """A connection to one server, for one query at a time."""
+
+    def __init__(self, endpoint: str, deadline_s: float) -> None:
+        self._endpoint = endpoint
+        self._adapter = _BoundedAdapter()
+        session = requests.Session()
+        session.trust_env = False  # neither proxies nor a netrc of the operator's machine
+        self._client = PrometheusConnect(
+            url=endpoint,
+            session=session,
+            timeout=(CONNECT_TIMEOUT_S, deadline_s),  # type: ignore[arg-type] # a pair is fine
+            method="POST",
+        )
+        # The client has mounted an adapter of its own on the endpoint, but as it is written there.
+        session.adapters.clear()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, self._adapter)
+
+    def query(self, expression: str) -> tuple[float, ...] | NoData:
+        """Ask and wait; runs in a thread."""
+        try:
+            return read_result(self._client.custom_query(expression))
+        except (
+            requests.RequestException,
+            ValueError,
+            LookupError,
+            TypeError,
+            RecursionError,
+        ) as error:
+            return _explain(error, _public(self._endpoint))
+
+    def cut(self) -> None:
+        """End the query, from another thread; of no use afterwards."""
+        self._adapter.cut()
+
+    def close(self) -> None:
+        """Give the connection up while no query runs."""
+        self._client.close()
 
 
 @dataclass(slots=True)
@@ -91,33 +160,16 @@ class _Server:
     """What is kept of one endpoint: idle connections, a limit, and whether it answers at all."""
 
     endpoint: str
-    deadline_s: float
+    threads: ThreadPoolExecutor
+    breaker: Breaker
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUERIES_PER_SERVER))
-    breaker: Breaker = field(default_factory=Breaker)
-    idle: list[PrometheusConnect] = field(default_factory=list)
+    idle: list[_Connection] = field(default_factory=list)
+    asked_at_s: float = 0.0
 
-    def query(self, expression: str) -> tuple[float, ...] | NoData:
-        """Ask and wait; runs in a thread, and no connection is used by two at a time."""
-        try:
-            connection = self.idle.pop() if self.idle else self._connect()
-            values = read_result(connection.custom_query(expression))
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-            return _explain(error, _public(self.endpoint))
-        self.idle.append(connection)
-        return values
-
-    def _connect(self) -> PrometheusConnect:
-        session = requests.Session()
-        session.trust_env = False  # neither proxies nor a netrc of the operator's machine
-        session.max_redirects = 0
-        connection = PrometheusConnect(
-            url=self.endpoint,
-            session=session,
-            timeout=(CONNECT_TIMEOUT_S, self.deadline_s),  # type: ignore[arg-type] # a pair is fine
-            method="POST",
-        )
-        session.mount(self.endpoint, _BoundedAdapter(self.deadline_s))
-        return connection
+    def close(self) -> None:
+        """Give up idle connections."""
+        while self.idle:
+            self.idle.pop().close()
 
 
 class PrometheusSource:
@@ -134,7 +186,8 @@ class PrometheusSource:
         self._deadline_s = deadline_s
         self._clock = clock
         self._servers: dict[str, _Server] = {}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="prometheus")
+        self._own_threads = ThreadPoolExecutor(QUERIES_PER_SERVER, "prometheus-own")
+        self._threads = ThreadPoolExecutor(THREADS, "prometheus")
         self._coalescer: Coalescer[tuple[str, str]] = Coalescer(clock)
 
     @property
@@ -148,43 +201,65 @@ class PrometheusSource:
         if isinstance(endpoint, NoData):
             return endpoint
         expression = request.source.prom_ql or ""
-        server = self._servers.get(endpoint)
-        if server is None:
-            server = self._servers[endpoint] = _Server(endpoint, self._deadline_s)
+        server = self._server(endpoint)
         return await self._coalescer.get(
             (endpoint, expression), request.max_age_s, lambda: self._query(server, expression)
         )
 
     async def close(self) -> None:
-        """Give up what is under way; threads end with their own deadlines."""
+        """Give up what is under way, so that no thread outlives us for long."""
         await self._coalescer.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for server in self._servers.values():
+            server.close()
+        for threads in (self._own_threads, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _server(self, endpoint: str) -> _Server:
+        now_s = self._clock()
+        server = self._servers.get(endpoint)
+        if server is None:
+            for known in list(self._servers.values()):
+                if now_s - known.asked_at_s > FORGET_AFTER_S:
+                    self._servers.pop(known.endpoint).close()
+            is_own = endpoint == normalise_endpoint(self._default_endpoint)
+            threads = self._own_threads if is_own else self._threads
+            server = _Server(endpoint, threads, Breaker(trial_s=self._deadline_s))
+            self._servers[endpoint] = server
+        server.asked_at_s = now_s
+        return server
 
     async def _query(self, server: _Server, expression: str) -> Sample | NoData:
-        await server.slots.acquire()
-        if (refusal := server.breaker.refusal(self._clock())) is not None:
-            server.slots.release()
-            return refusal
-        loop = asyncio.get_running_loop()
-        thread = loop.run_in_executor(self._threads, server.query, expression)
-        # The slot belongs to the thread, not to the waiter: a cancelled await stops no thread.
-        thread.add_done_callback(lambda _: server.slots.release())
-        try:
-            async with asyncio.timeout(self._deadline_s + CONNECT_TIMEOUT_S + 1):
-                answer = await asyncio.shield(thread)
-        except TimeoutError:
-            answer = NoData(
-                NoDataReason.TIMEOUT, f"{_public(server.endpoint)} did not answer in time"
-            )
+        async with server.slots:
+            if (refusal := server.breaker.refusal(self._clock())) is not None:
+                return refusal
+            answer = await self._ask(server, expression)
         now_s = self._clock()
-        if isinstance(answer, NoData):
-            if answer.reason in _SERVERS_FAULT:
-                server.breaker.failed(answer, now_s)
-            else:
-                server.breaker.succeeded()
+        if isinstance(answer, NoData) and answer.reason in _SERVERS_FAULT:
+            server.breaker.failed(answer, now_s)
+        else:
+            server.breaker.succeeded()
+        return answer if isinstance(answer, NoData) else Sample(answer, now_s)
+
+    async def _ask(self, server: _Server, expression: str) -> tuple[float, ...] | NoData:
+        if server.idle:
+            connection = server.idle.pop()
+        else:
+            connection = _Connection(server.endpoint, self._deadline_s)
+        thread = asyncio.wrap_future(server.threads.submit(connection.query, expression))
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                answer = await thread
+        except TimeoutError:
+            message = (
+                f"{_public(server.endpoint)} did not answer in time; is the query too expensive?"
+            )
+            return NoData(NoDataReason.TIMEOUT, message)
+        else:
+            server.idle.append(connection)
             return answer
-        server.breaker.succeeded()
-        return Sample(answer, now_s)
+        finally:
+            if thread.cancelled():
+                connection.cut()
 
 
 def normalise_endpoint(endpoint: str | None) -> str | NoData:
@@ -196,7 +271,10 @@ def normalise_endpoint(endpoint: str | None) -> str | NoData:
     try:
         parts = urlsplit(full)
         usable = (
-            parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (parts.query or parts.fragment)
         )
     except ValueError:
         usable = False

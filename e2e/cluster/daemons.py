@@ -26,6 +26,9 @@ class Daemon:
         environment: Added to our own environment.
         guarded: End it when this Python process ends, however that happens. Only a cluster that
             must survive its command is not guarded.
+
+    Attributes:
+        exit_status: How its last run ended, if that was a child of ours; negative for a signal.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Daemon:
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     guarded: bool = True
+    exit_status: int | None = field(default=None, init=False)
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -115,5 +119,5 @@ class Daemon:
 
     def _reap(self) -> None:
         if self._child:
-            self._child.wait(REAP_TIMEOUT_S)
+            self.exit_status = self._child.wait(REAP_TIMEOUT_S)
             self._child = None

@@ -4,16 +4,19 @@ No kubelet runs here, so the servers are processes of this machine. The base is 
 Deployments, and its Service leads to this machine; whatever RBAC rule it lacks, the servers lack.
 """
 
-import ssl
-import urllib.request
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from e2e.cluster import identities, ports
+from e2e.cluster import certs, identities, loopback, ports, waiting
+from e2e.cluster.api import Api
+from e2e.cluster.balancer import Balancer
+from e2e.cluster.components import Component
 from e2e.cluster.control_plane import ControlPlane
 from e2e.cluster.daemons import Daemon
 
@@ -24,6 +27,8 @@ ADAPTER: Final = "budaiscaler-adapter"
 CONTROLLER: Final = "budaiscaler-controller"
 API_SERVICE: Final = "v1beta1.external.metrics.k8s.io"
 READY_TIMEOUT_S: Final = 45.0
+OUTAGE_TAIL_S: Final = 15.0
+"""A request that was under way when the API server went fails that much later at most."""
 _LEFT_OUT: Final = frozenset({"Deployment", "PodDisruptionBudget"})
 
 
@@ -39,24 +44,31 @@ class Server:
     port: int
     probe: str
 
+    @property
+    def name(self) -> str:
+        """Its identity in the Lease."""
+        return self.daemon.name
+
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self.daemon.start()
         self.daemon.wait_until(lambda: self.get("/readyz")[0] == 200, timeout_s=READY_TIMEOUT_S)
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    def get(self, path: str, headers: loopback.Headers = ()) -> tuple[int, str]:
         """GET directly, without the API server; status 0 means that nothing answers."""
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        request = urllib.request.Request(f"{self.probe}{path}", headers=dict(headers or {}))
-        try:
-            with urllib.request.urlopen(request, timeout=5, context=context) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        answer = self.ask("GET", path, headers=headers)
+        return answer.status, answer.text
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        client: certs.KeyPair | None = None,
+        headers: loopback.Headers = (),
+    ) -> loopback.Answer:
+        """Send any request directly, without the API server."""
+        return loopback.ask(method, f"{self.probe}{path}", client=client, headers=headers)
 
 
 @dataclass(slots=True)
@@ -75,17 +87,11 @@ class Installation:
     def apply(self) -> None:
         """Apply the base; waits until the API server knows the new kind."""
         kubectl = self.cluster.kubectl
-        self.cluster.kubectl.apply(*(d for d in self.documents() if d["kind"] == "Namespace"))
-        kubectl.apply(*self.documents())
+        documents = self.documents()
+        kubectl.apply(*(d for d in documents if d["kind"] == "Namespace"))
+        kubectl.apply(*documents)
         kubectl.wait_for(
-            lambda found: (
-                "True"
-                in [
-                    c["status"]
-                    for c in found["status"].get("conditions", [])
-                    if c["type"] == "Established"
-                ]
-            ),
+            lambda found: condition(found, "Established") == "True",
             "crd/budaiscalers.scaler.bud.studio",
             what="the CRD to be established",
         )
@@ -140,3 +146,139 @@ class Installation:
         arguments = [f"--{key.replace('_', '-')}={value}" for key, value in given.items()]
         command = [str(PYTHON), "-I", "-m", module, *arguments]
         return Daemon(name, command, self.cluster.directory, guarded=self.cluster.guarded)
+
+
+@dataclass(slots=True)
+class Running:
+    """Everything up: two adapters behind one address, as behind a Service, and a controller.
+
+    Attributes:
+        api: the API server, asked as its administrator.
+        first_discovery: what the adapter said of its group before there was any scaler.
+        api_server_log_start: where the API server's log ended when the adapter became available.
+        outages: when a test took the API server away, in seconds since the epoch.
+        expected_refusals: namespaces in which a test saw to it that something was forbidden.
+    """
+
+    cluster: ControlPlane
+    api: Api
+    installation: Installation
+    adapters: tuple[Server, Server]
+    controller: Server
+    first_discovery: loopback.Answer
+    api_server_log_start: int
+    outages: list[tuple[float, float]] = field(default_factory=list)
+    expected_refusals: set[str] = field(default_factory=set)
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """All of them."""
+        return (*self.adapters, self.controller)
+
+    @property
+    def leader(self) -> Server:
+        """The adapter that evaluates now."""
+        return next(server for server in self.adapters if server.name == self.holder(ADAPTER))
+
+    @property
+    def follower(self) -> Server:
+        """The adapter that only serves."""
+        return next(server for server in self.adapters if server is not self.leader)
+
+    def lease(self, name: str) -> dict[str, Any]:
+        """The Lease of the adapters or the controllers."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{name}"
+        found: dict[str, Any] = self.api.get(path)
+        return found
+
+    def holder(self, name: str) -> str:
+        """Who holds that Lease; empty when it was given back."""
+        return str(self.lease(name)["spec"].get("holderIdentity", ""))
+
+    def wait_for_leader(self, *, other_than: str = "", timeout_s: float = 45.0) -> Server:
+        """Wait until an adapter leads, and vouches for its reports."""
+
+        def probe() -> Server | None:
+            holder = self.holder(ADAPTER)
+            found = [server for server in self.adapters if server.name == holder]
+            return found[0] if found and holder != other_than else None
+
+        return waiting.until(probe, what="an adapter to lead", timeout_s=timeout_s)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """A while without an API server; what is logged about it then is no error of ours."""
+        started_s = time.time()
+        try:
+            yield
+        finally:
+            self.outages.append((started_s, time.time() + OUTAGE_TAIL_S))
+
+    def ask_as(
+        self, server: Server, path: str, *, user: str, groups: tuple[str, ...] = ()
+    ) -> loopback.Answer:
+        """GET from one copy as kube-apiserver does: with its certificate, in a user's name."""
+        headers = [("X-Remote-User", user), *(("X-Remote-Group", group) for group in groups)]
+        client = identities.front_proxy(self.cluster)
+        return server.ask("GET", path, client=client, headers=headers)
+
+    def figure(self, server: Server, name: str, /, **labels: str) -> float | None:
+        """Read one of a server's own metrics; None if it is not there."""
+        if server is self.controller:
+            text = server.get("/metrics")[1]
+        else:
+            asked = self.ask_as(server, "/metrics", user="admin", groups=("system:masters",))
+            text = asked.text
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        for line in text.splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.split("{")[0] == name and all(label in series for label in wanted):
+                return float(value)
+        return None
+
+
+@contextmanager
+def running(cluster: ControlPlane, **flags: str) -> Iterator[Running]:
+    """Install and start everything; `flags` are for the adapters."""
+    with ExitStack() as stack:
+        first, second = ports.pick(2)
+        balancer = stack.enter_context(Balancer([first, second]))
+        installation = Installation(cluster, balancer.port, flags)
+        installation.apply()
+        adapters = (
+            installation.adapter(port=first),
+            installation.adapter(f"{ADAPTER}-2", port=second),
+        )
+        controller = installation.controller()
+        for server in (*adapters, controller):
+            stack.callback(server.daemon.stop)
+            server.daemon.start()
+        for server in (*adapters, controller):
+            server.start()
+        api = Api(cluster.server, cluster.pki.pair("admin"))
+        cluster.kubectl.wait_for(
+            lambda found: condition(found, "Available") == "True",
+            f"apiservice/{API_SERVICE}",
+            what="the adapter's API to be available",
+            timeout_s=READY_TIMEOUT_S,
+        )
+        log = cluster.daemons[Component.APISERVER].log
+        started = Running(
+            cluster,
+            api,
+            installation,
+            adapters,
+            controller,
+            first_discovery=loopback.Answer(0, {}, ""),
+            api_server_log_start=log.stat().st_size,
+        )
+        started.first_discovery = started.ask_as(
+            adapters[0], "/apis/external.metrics.k8s.io/v1beta1", user="system:kube-aggregator"
+        )
+        yield started
+
+
+def condition(found: Mapping[str, Any], kind: str, part: str = "status") -> str | None:
+    """A condition's status, or another part of it; None if the object does not have it."""
+    conditions = found.get("status", {}).get("conditions") or ()
+    return next((c.get(part) for c in conditions if c["type"] == kind), None)

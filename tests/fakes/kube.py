@@ -1,7 +1,8 @@
 """An API server in memory, behind the `Kube` port: enough of one for tests of what uses the port.
 
 It keeps objects by path, versions them, merges what several field managers applied, and feeds
-watches. It validates nothing and authorises nobody; that is what the real one in e2e is for.
+watches, from any version on that it has not compacted away. It validates nothing and authorises
+nobody; that is what the real one in e2e is for.
 """
 
 from __future__ import annotations
@@ -34,6 +35,20 @@ class Call:
     params: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    """One watch that is open."""
+
+    path: str
+    params: Mapping[str, str]
+    queue: asyncio.Queue[WatchEvent | KubeError | None] = field(default_factory=asyncio.Queue)
+
+    def tell(self, path: str, event: WatchEvent) -> None:
+        """Queue an event if it is of what is watched."""
+        if _in(path, self.path) and _is_selected(event.object, self.params):
+            self.queue.put_nowait(copy.deepcopy(event))
+
+
 @dataclass(slots=True)
 class FakeKube:
     """See the module.
@@ -43,17 +58,19 @@ class FakeKube:
         calls: every request, in order; watches too.
         answers: by path of a collection, what a `create` there answers instead of storing, for
             reviews; gets the body.
+        page_size: how many items of a list are answered at once; None for all.
     """
 
     objects: dict[str, Json] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     answers: dict[str, Callable[[Json], Json]] = field(default_factory=dict)
+    page_size: int | None = None
     _versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _version: int = 0
     _faults: list[tuple[str, str, KubeError]] = field(default_factory=list)
-    _watchers: list[tuple[str, asyncio.Queue[WatchEvent | KubeError | None]]] = field(
-        default_factory=list
-    )
+    _watchers: list[_Watcher] = field(default_factory=list)
+    _history: list[tuple[str, WatchEvent]] = field(default_factory=list)
+    _compacted: int = 0
     _applied: dict[str, dict[str, Json]] = field(default_factory=dict)
 
     # What a test does to it.
@@ -75,6 +92,8 @@ class FakeKube:
         """Delete an object from outside, and tell the watches."""
         gone = self.objects.pop(path)
         self._applied.pop(path, None)
+        self._version = next(self._versions)
+        gone["metadata"]["resourceVersion"] = str(self._version)
         self._announce(path, "DELETED", gone)
 
     def fail(self, verb: str, path_part: str, error: KubeError) -> None:
@@ -87,8 +106,19 @@ class FakeKube:
 
     def end_watches(self, error: KubeError | None = None) -> None:
         """End every watch, as a server that restarts, or with an error on the way."""
-        for _, queue in self._watchers:
-            queue.put_nowait(error)
+        for watcher in self._watchers:
+            watcher.queue.put_nowait(error)
+
+    def bookmark(self) -> None:
+        """Tell every watch how far it is."""
+        event = WatchEvent("BOOKMARK", {"metadata": {"resourceVersion": str(self._version)}})
+        for watcher in self._watchers:
+            watcher.queue.put_nowait(event)
+
+    def compact(self) -> None:
+        """Forget what happened so far: a watch from before now is answered with a 410."""
+        self._history.clear()
+        self._compacted = self._version
 
     def made(self, verb: str, path_part: str = "") -> list[Call]:
         """The requests of that verb on such a path."""
@@ -101,12 +131,7 @@ class FakeKube:
         if path in self.objects:
             return copy.deepcopy(self.objects[path])
         if _is_collection(path):
-            items = [copy.deepcopy(o) for p, o in self.objects.items() if _in(p, path)]
-            field_selector = (params or {}).get("fieldSelector", "")
-            if field_selector.startswith("metadata.name="):
-                name = field_selector.partition("=")[2]
-                items = [item for item in items if item["metadata"]["name"] == name]
-            return {"metadata": {"resourceVersion": str(self._version)}, "items": items}
+            return self._list(path, params or {})
         raise NotFoundError(404, "NotFound", f"{path} not found")
 
     async def create(self, path: str, body: Json) -> Json:
@@ -163,21 +188,39 @@ class FakeKube:
         self, path: str, params: Mapping[str, str], timeout_s: float
     ) -> AsyncIterator[WatchEvent]:
         self._begin("watch", path, params=params)
-        queue: asyncio.Queue[WatchEvent | KubeError | None] = asyncio.Queue()
-        entry = (path, queue)
-        self._watchers.append(entry)
+        since = int(params.get("resourceVersion", self._version))
+        if since < self._compacted:
+            raise expired()
+        watcher = _Watcher(path, params)
+        for where, event in self._history:
+            if int(event.object["metadata"]["resourceVersion"]) > since:
+                watcher.tell(where, event)
+        self._watchers.append(watcher)
         try:
-            while (event := await queue.get()) is not None:
-                if isinstance(event, KubeError):
-                    raise event
-                yield event
+            while (told := await watcher.queue.get()) is not None:
+                if isinstance(told, KubeError):
+                    raise told
+                yield told
         finally:
-            self._watchers.remove(entry)
+            self._watchers.remove(watcher)
+
+    def _list(self, path: str, params: Mapping[str, str]) -> Json:
+        items = [
+            copy.deepcopy(item)
+            for where, item in self.objects.items()
+            if _in(where, path) and _is_selected(item, params)
+        ]
+        metadata = {"resourceVersion": str(self._version)}
+        start = int(params.get("continue", "0"))
+        end = len(items) if self.page_size is None else start + self.page_size
+        if end < len(items):
+            metadata["continue"] = str(end)
+        return {"metadata": metadata, "items": items[start:end]}
 
     def _begin(
         self, verb: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
     ) -> None:
-        self.calls.append(Call(verb, path, copy.deepcopy(body), params))
+        self.calls.append(Call(verb, path, *copy.deepcopy((body, params))))
         for wanted, part, error in self._faults:
             if wanted == verb and part in path:
                 raise error
@@ -216,10 +259,11 @@ class FakeKube:
         self._announce(path, event, body)
         return copy.deepcopy(body)
 
-    def _announce(self, path: str, event: str, body: Json) -> None:
-        for collection, queue in self._watchers:
-            if _in(path, collection):
-                queue.put_nowait(WatchEvent(event, copy.deepcopy(body)))
+    def _announce(self, path: str, kind: str, body: Json) -> None:
+        event = WatchEvent(kind, copy.deepcopy(body))
+        self._history.append((path, event))
+        for watcher in self._watchers:
+            watcher.tell(path, event)
 
 
 def expired() -> ExpiredError:
@@ -230,7 +274,7 @@ def expired() -> ExpiredError:
 def _is_collection(path: str) -> bool:
     parts = path.strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]
-    return len(parts) == 1 or (parts[0] == "namespaces" and len(parts) == 3)
+    return len(parts) == 1 or (len(parts) == 3 and parts[0] == "namespaces")
 
 
 def _in(path: str, collection: str) -> bool:
@@ -240,6 +284,12 @@ def _in(path: str, collection: str) -> bool:
         return True
     root, _, plural = collection.rpartition("/")
     return parent.startswith(f"{root}/namespaces/") and parent.endswith(f"/{plural}")
+
+
+def _is_selected(item: Json, params: Mapping[str, str]) -> bool:
+    """Whether the object is one that a `metadata.name=` field selector asks for."""
+    key, _, wanted = params.get("fieldSelector", "").partition("=")
+    return key != "metadata.name" or item["metadata"]["name"] == wanted
 
 
 def _merged(key: str, section: Any, value: Any, before: Any) -> Any:

@@ -72,8 +72,9 @@ def decide(
             candidates.append(_hold_for_pods(spec, replicas, state))
 
     # A source without data stands in as a candidate at the current replicas, so the maximum alone
-    # gives both halves of the rule: others may still scale up, and nothing scales down.
-    winner = max(candidates, key=lambda candidate: candidate.load)
+    # gives both halves of the rule: others may still scale up, and nothing scales down. Where a
+    # need equals a hold, nothing is held.
+    winner = max(candidates, key=lambda candidate: (candidate.load, not candidate.is_hold))
     combined = _combine_rung(winner, replicas.current)
     load, tolerance_rung = _apply_tolerance(spec, winner.load, replicas.current)
     bounded, bounds_rung = _apply_bounds(spec, load)
@@ -111,23 +112,34 @@ def decide(
     )
 
 
+def _observed(source: MetricsSource, observation: Observation) -> Observed:
+    """Look a source's reading up, where one can be had and means something."""
+    observed = observation.readings.get(source.key)
+    if observed is None:
+        return NoData(NoDataReason.NOT_YET_READ, "the source was not read yet")
+    target_type, _ = promql.target_type(source)
+    if (
+        target_type is TargetType.VALUE
+        and isinstance(observed, Reading)
+        and observation.replicas.ready == 0
+    ):
+        return NoData(
+            NoDataReason.NO_READY_PODS, "a level per replica says nothing while no pod is ready"
+        )
+    return observed
+
+
 def _candidate(source: MetricsSource, observation: Observation) -> Candidate:
     """Turn one reading into a need in replicas."""
     current, ready = observation.replicas.current, observation.replicas.ready
-    observed: Observed = observation.readings.get(
-        source.key, NoData(NoDataReason.NOT_YET_READ, "the source was not read yet")
-    )
-    target_type, _ = promql.target_type(source)
-    if target_type is TargetType.VALUE and isinstance(observed, Reading) and ready == 0:
-        observed = NoData(
-            NoDataReason.NO_READY_PODS, "a level per replica says nothing while no pod is ready"
-        )
+    observed = _observed(source, observation)
     if isinstance(observed, NoData):
         message = f"{source.key}: no data ({observed.reason}), so it holds {current}"
         rung = Rung(Stage.SOURCE, Code.NO_DATA, current, current, message)
         return Candidate(float(current), rung, is_hold=True)
 
     ratio = observed.value / source.target
+    target_type, _ = promql.target_type(source)
     if target_type is TargetType.AVERAGE_VALUE:
         need, code = ratio, Code.NEED_FROM_TOTAL
         how = f"total {observed.value:g} / {source.target:g} a replica = {need:.4g}"
@@ -249,10 +261,8 @@ def _conditions(
 def _missing(spec: ScalerSpec, observation: Observation) -> str:
     gone = []
     for source in spec.metrics_sources:
-        observed = observation.readings.get(source.key)
-        if observed is None:
-            gone.append(f"{source.key} was not read yet")
-        elif isinstance(observed, NoData):
+        observed = _observed(source, observation)
+        if isinstance(observed, NoData):
             gone.append(f"{source.key} ({observed.reason}): {observed.message}")
     return "; ".join(gone)
 

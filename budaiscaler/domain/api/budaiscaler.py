@@ -19,7 +19,8 @@ PLURAL = "budaiscalers"
 MAX_SOURCES = 32
 """A bound is needed for the API server to accept rules that compare sources with each other."""
 
-NUMBER = {"pattern": quantity.PATTERN, "maxLength": 64}
+NUMBER_LENGTH = 64
+"""A rule checks the form: a pattern would tell users a regular expression."""
 
 
 class Strategy(StrEnum):
@@ -114,7 +115,7 @@ class MetricsSource(ApiModel):
     target_value: Annotated[
         str,
         Field(
-            json_schema_extra=NUMBER,
+            max_length=NUMBER_LENGTH,
             description='Target of one replica, a number or quantity above 0, for example "5" '
             'or "500m".',
         ),
@@ -158,7 +159,7 @@ class MetricsSource(ApiModel):
         """The type, guessed from the block that is present when it is left out."""
         if self.metric_source_type is not None:
             return self.metric_source_type
-        return SourceType.PROMETHEUS if self.prom_ql is not None else SourceType.POD
+        return SourceType.PROMETHEUS if self.prom_ql else SourceType.POD
 
     @property
     def target(self) -> float:
@@ -175,11 +176,14 @@ class ScalingPolicy(ApiModel):
     value: Annotated[
         int,
         Field(
-            gt=0, le=2**31 - 1, description="Allowed change in a period, in replicas or percent."
+            gt=0,
+            le=2**31 - 1,
+            strict=True,
+            description="Allowed change in a period, in replicas or percent.",
         ),
     ]
     period_seconds: Annotated[
-        int, Field(ge=1, le=1800, description="Length of the period in seconds.")
+        int, Field(ge=1, le=1800, strict=True, description="Length of the period in seconds.")
     ]
 
 
@@ -191,6 +195,7 @@ class ScalingRules(ApiModel):
         Field(
             ge=0,
             le=3600,
+            strict=True,
             description="Seconds of past recommendations to take the safest from. Default: 0 "
             "up, 300 down.",
         ),
@@ -215,7 +220,7 @@ class ScalingRules(ApiModel):
     tolerance: Annotated[
         str | None,
         Field(
-            json_schema_extra=NUMBER,
+            max_length=NUMBER_LENGTH,
             description='Dead band around the target as a ratio, for example "0.1". With "0" a '
             "load must still "
             "differ by 2 percent. Default: 0.1.",
@@ -252,9 +257,11 @@ class ScalerSpec(ApiModel):
         ScaleTargetRef, Field(description="The workload to scale. Required.")
     ]
     min_replicas: Annotated[
-        int, Field(ge=0, le=2**31 - 1, description="Fewest replicas. Default: 1.")
+        int, Field(ge=0, le=2**31 - 1, strict=True, description="Fewest replicas. Default: 1.")
     ] = 1
-    max_replicas: Annotated[int, Field(ge=1, le=2**31 - 1, description="Most replicas. Required.")]
+    max_replicas: Annotated[
+        int, Field(ge=1, le=2**31 - 1, strict=True, description="Most replicas. Required.")
+    ]
     scaling_strategy: Annotated[
         Strategy,
         Field(
@@ -272,7 +279,10 @@ class ScalerSpec(ApiModel):
         ),
     ]
     behavior: Annotated[Behavior | None, Field(description="How fast replicas may change.")] = None
-    hpa: Annotated[HpaOptions, Field(description="Options of the HPA strategy.")] = HpaOptions()
+    hpa: Annotated[
+        HpaOptions,
+        Field(description="Options of the HPA strategy; without effect for the others."),
+    ] = HpaOptions()
 
     def tolerance_up(self) -> float:
         """Dead band above the current replicas, as a ratio."""

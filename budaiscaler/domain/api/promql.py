@@ -6,6 +6,7 @@ to the Prometheus server to judge, so a failure here is no error.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import promql_parser
@@ -13,6 +14,9 @@ import promql_parser
 from budaiscaler.domain.api.budaiscaler import MetricsSource, SourceType, TargetType
 
 _TOTALS = frozenset({"sum", "count"})
+_NESTS = re.compile(r"[-+*/%^=<>!~([]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_MAX_NESTING = 1000
+"""The parser is recursive and not in Python: some thousand levels overflow the process's stack."""
 
 
 def target_type(source: MetricsSource) -> tuple[TargetType, bool]:
@@ -31,37 +35,43 @@ def is_total(expression: str) -> bool:
     Around it may stand parentheses, multiplication or division by a number, and `or vector(0)`.
     `sum(a) / sum(b)` is a ratio, so a level: the same 0.8 holds for one replica and for fifty.
     """
+    if len(_NESTS.findall(expression)) > _MAX_NESTING:
+        return False
     try:
-        return _is_total(promql_parser.parse(expression))
+        node: object = promql_parser.parse(expression)
     except ValueError:
         return False
+    while not isinstance(node, promql_parser.AggregateExpr):
+        node = _inside(node)
+        if node is None:
+            return False
+    return str(node.op) in _TOTALS
 
 
-def _is_total(node: object) -> bool:
+def _inside(node: object) -> object | None:
+    """What stands inside of something that leaves a total a total; None for anything else."""
     if isinstance(node, promql_parser.ParenExpr):
-        return _is_total(node.expr)
-    if isinstance(node, promql_parser.AggregateExpr):
-        return str(node.op) in _TOTALS
+        return node.expr
     if isinstance(node, promql_parser.BinaryExpr):
         operator = str(node.op)
         if operator in {"*", "/"} and _is_number(node.rhs):
-            return _is_total(node.lhs)
+            return node.lhs
         if operator == "*" and _is_number(node.lhs):
-            return _is_total(node.rhs)
+            return node.rhs
         if operator == "or" and _is_vector_of_number(node.rhs):
-            return _is_total(node.lhs)
-    return False
+            return node.lhs
+    return None
 
 
 def _is_number(node: object) -> bool:
-    if isinstance(node, promql_parser.ParenExpr | promql_parser.UnaryExpr):
-        return _is_number(node.expr)
+    while isinstance(node, promql_parser.ParenExpr | promql_parser.UnaryExpr):
+        node = node.expr
     return isinstance(node, promql_parser.NumberLiteral)
 
 
 def _is_vector_of_number(node: object) -> bool:
-    if isinstance(node, promql_parser.ParenExpr):
-        return _is_vector_of_number(node.expr)
+    while isinstance(node, promql_parser.ParenExpr):
+        node = node.expr
     return (
         isinstance(node, promql_parser.Call)
         and node.func.name == "vector"

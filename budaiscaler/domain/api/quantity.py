@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from budaiscaler.domain.errors import QuantityError
 
-PATTERN = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
-"""RE2 and Python agree on it; the CRD carries it."""
+PATTERN = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]{1,2}))?$"
+"""RE2 and Python agree on it; the rules of the CRD carry it.
+
+Two digits of exponent are plenty. Kubernetes itself takes any number of them and computes for
+minutes on "1e2147483648", in the API server when a rule asks it to.
+"""
 
 _GRAMMAR = re.compile(PATTERN)
 _SUFFIX_SCALE: dict[str, Decimal] = {
@@ -29,6 +33,8 @@ _SUFFIX_SCALE: dict[str, Decimal] = {
 }
 _MILLI_SLACK = 1e-6
 """Of one milli-unit: 0.1 + 0.2 must not publish as 301m."""
+_MAX_MILLI = float(2**63 - 1024)
+"""The largest float below 2**63: HPA counts milli-units in an int64, and more would overflow."""
 
 
 def parse(text: str) -> float:
@@ -37,21 +43,21 @@ def parse(text: str) -> float:
     Raises:
         QuantityError: when `text` is no quantity; the message says what one looks like.
     """
-    stripped = text.strip()
-    if not _GRAMMAR.match(stripped):
+    if not _GRAMMAR.fullmatch(text):
         raise QuantityError(
-            f'{text!r} is no number or quantity; write for example "5", "0.5" or "500m"'
+            f"{text!r} is no number or quantity, or out of range; "
+            'write for example "5", "0.5" or "500m"'
         )
-    number, scale = stripped, Decimal(1)
+    number, scale = text, Decimal(1)
     for length in (2, 1):
         # "1E" is exa, "1E3" is an exponent: only a trailing letter is a suffix.
-        suffix = stripped[-length:]
+        suffix = text[-length:]
         if suffix in _SUFFIX_SCALE and not suffix[-1].isdigit():
-            number, scale = stripped[:-length], _SUFFIX_SCALE[suffix]
+            number, scale = text[:-length], _SUFFIX_SCALE[suffix]
             break
     try:
         value = float(Decimal(number) * scale)
-    except (InvalidOperation, OverflowError) as error:
+    except ArithmeticError as error:
         raise QuantityError(f"{text!r} is out of range") from error
     if not math.isfinite(value):
         raise QuantityError(f"{text!r} is out of range")
@@ -64,10 +70,17 @@ def ceil_to_milli(value: float) -> float:
     A load of 7.0004 asks for 8 replicas; published as 7000m HPA would read 7. Rounding up keeps
     the ceiling of what HPA reads equal to the ceiling that we decided.
     """
-    return math.ceil(value * 1000 - _MILLI_SLACK) / 1000
+    return _milli(value) / 1000
 
 
 def format_milli(value: float) -> str:
-    """Write a finite, non-negative number canonically: `"7"` or `"7250m"`, rounded up to milli."""
-    milli = math.ceil(value * 1000 - _MILLI_SLACK)
+    """Write a finite, non-negative number canonically: `"7"` or `"7250m"`, rounded up to milli.
+
+    What is too large for HPA is written as the largest that is not.
+    """
+    milli = _milli(value)
     return str(milli // 1000) if milli % 1000 == 0 else f"{milli}m"
+
+
+def _milli(value: float) -> int:
+    return math.ceil(min(value * 1000 - _MILLI_SLACK, _MAX_MILLI))

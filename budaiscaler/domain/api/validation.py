@@ -84,7 +84,7 @@ SOURCE: tuple[Rule[MetricsSource], ...] = (
         holds=lambda source: source.key.lower() not in ("", naming.DESIRED_LOAD),
     ),
     Rule(
-        cel="isQuantity(self.targetValue) && "
+        cel=f"self.targetValue.matches('{quantity.PATTERN}') && "
         "quantity(self.targetValue).isGreaterThan(quantity('0'))",
         message='targetValue must be a number or quantity above 0, for example "5" or "500m"',
         holds=lambda source: _at_least(source.target_value, 0, inclusive=False),
@@ -104,7 +104,7 @@ SOURCE: tuple[Rule[MetricsSource], ...] = (
 RULES: tuple[Rule[ScalingRules], ...] = (
     Rule(
         cel=(
-            "!has(self.tolerance) || (isQuantity(self.tolerance) && "
+            f"!has(self.tolerance) || (self.tolerance.matches('{quantity.PATTERN}') && "
             "!quantity(self.tolerance).isLessThan(quantity('0')))"
         ),
         message='tolerance must be a ratio of 0 or more, for example "0.1"',

@@ -1,0 +1,314 @@
+"""Story g: the real API server refuses exactly the scalers that we refuse at run time.
+
+Rules stand in one table, once as CEL and once as Python; here both are asked the same questions.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from budaiscaler.domain.api import crd, validation
+from budaiscaler.domain.api.budaiscaler import MAX_SOURCES
+from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.kube.resources import BUDAISCALERS
+from e2e.cluster.installation import Running
+
+SOURCE = "metricsSources.0"
+UP = "behavior.scaleUp"
+GONE = object()
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def put(*changes: tuple[str, Any]) -> Change:
+    """Set fields by path; `GONE` removes one."""
+
+    def change(spec: dict[str, Any]) -> None:
+        for path, value in changes:
+            *parents, last = path.split(".")
+            at: Any = spec
+            for parent in parents:
+                at = at[int(parent)] if parent.isdigit() else at.setdefault(parent, {})
+            if value is GONE:
+                del at[last]
+            else:
+                at[last] = value
+
+    return change
+
+
+def sources(*metrics: dict[str, str]) -> Change:
+    """Replace the sources."""
+    return put(("metricsSources", [{"targetValue": "5", **metric} for metric in metrics]))
+
+
+def policy(**fields: Any) -> Change:
+    """One policy that is fine but for these fields."""
+    return put((f"{UP}.policies", [{"type": "Pods", "value": 4, "periodSeconds": 15, **fields}]))
+
+
+def say(text: str) -> str:
+    """The message of the one rule that begins like this."""
+    rules = [rule for rules in validation.BY_TYPE.values() for rule in rules]
+    (message,) = (rule.message for rule in rules if rule.message.startswith(text))
+    return message
+
+
+BOUNDS = say("minReplicas must not")
+NO_SOURCE = say("metricsSources must have at least")
+SAME_NAME = say("metricsSources must have different")
+NO_TARGET = say("scaleTargetRef.name")
+METRIC_NAME = say("targetMetric must be set")
+VALUE = say("targetValue must be")
+PROMQL = say("promQL must be set")
+TOLERANCE = say("tolerance must be")
+
+FINE = [
+    pytest.param(put(), id="as-is"),
+    pytest.param(put(("minReplicas", 20)), id="min-is-max"),
+    pytest.param(put(("minReplicas", 0)), id="min-0"),
+    pytest.param(put(("minReplicas", GONE)), id="min-left-out"),
+    pytest.param(put(("scaleTargetRef", {"name": "x"})), id="target-by-name"),
+    pytest.param(put(("scaleTargetRef.kind", "K" * 63)), id="kind-63"),
+    *(
+        pytest.param(put((f"{SOURCE}.targetValue", text)), id=f"target-{text}")
+        for text in ("500m", "1.5", ".5", "5.", "1e3", "1E3", "1k", "2Ki", "+5", "1E", "100n")
+    ),
+    *(
+        pytest.param(put((f"{UP}.tolerance", text)), id=f"tolerance-{text}")
+        for text in ("0", "0.05", "100m", "-0", "10")
+    ),
+    pytest.param(sources({"targetMetric": "a"}, {"targetMetric": "b"}), id="two-sources"),
+    pytest.param(
+        sources({"targetMetric": "a"}, {"targetMetric": "a", "name": "b"}), id="same-metric-named"
+    ),
+    pytest.param(
+        sources({"targetMetric": "desired-load", "name": "x"}), id="reserved-metric-renamed"
+    ),
+    pytest.param(sources({"targetMetric": "", "name": "x"}), id="empty-metric-named"),
+    pytest.param(
+        sources(*({"targetMetric": f"m{n}"} for n in range(MAX_SOURCES))), id="most-sources"
+    ),
+    pytest.param(put((f"{SOURCE}.metricSourceType", "pod")), id="pod-source"),
+    pytest.param(put((f"{SOURCE}.promQL", "")), id="empty-promql-without-type"),
+    pytest.param(put(("scalingStrategy", "KPA")), id="another-strategy"),
+    pytest.param(put(("scalingStrategy", GONE)), id="default-strategy"),
+    pytest.param(put(("hpa.manage", "Never")), id="manage-never"),
+    pytest.param(put(("hpa", {})), id="hpa-empty"),
+    pytest.param(put(("behavior", {})), id="behavior-empty"),
+    pytest.param(put((UP, {})), id="rules-empty"),
+    pytest.param(put((f"{UP}.stabilizationWindowSeconds", 3600)), id="longest-window"),
+    pytest.param(put((f"{UP}.selectPolicy", "Disabled")), id="policy-disabled"),
+    pytest.param(put((f"{UP}.policies", [])), id="no-policies"),
+    pytest.param(policy(periodSeconds=1800, value=2**31 - 1), id="largest-policy"),
+    pytest.param(put(("ofTheFuture", {"a": 1})), id="unknown-field"),
+]
+
+BROKEN_RULES = [
+    pytest.param(put(("minReplicas", 21)), BOUNDS, id="min-above-max"),
+    pytest.param(
+        put(("minReplicas", GONE), ("maxReplicas", 1), ("minReplicas", 2)),
+        BOUNDS,
+        id="min-above-max-of-1",
+    ),
+    pytest.param(put(("metricsSources", [])), NO_SOURCE, id="no-source"),
+    pytest.param(
+        sources({"targetMetric": "a"}, {"targetMetric": "A"}), SAME_NAME, id="same-metric"
+    ),
+    pytest.param(
+        sources({"targetMetric": "a"}, {"targetMetric": "b", "name": "a"}),
+        SAME_NAME,
+        id="name-is-anothers-metric",
+    ),
+    pytest.param(put(("scaleTargetRef.name", "")), NO_TARGET, id="empty-target"),
+    pytest.param(sources({"targetMetric": ""}), METRIC_NAME, id="empty-metric"),
+    pytest.param(sources({"targetMetric": "a", "name": ""}), METRIC_NAME, id="empty-name"),
+    pytest.param(sources({"targetMetric": "Desired-Load"}), METRIC_NAME, id="reserved-metric"),
+    pytest.param(
+        sources({"targetMetric": "a", "name": "desired-load"}), METRIC_NAME, id="reserved-name"
+    ),
+    *(
+        pytest.param(put((f"{SOURCE}.targetValue", text)), VALUE, id=f"target-{text}")
+        for text in ("0", "0m", "-1", "0Ki", "abc", "5kk", "1,5", "NaN", "Inf", "1e")
+    ),
+    *(
+        pytest.param(put((f"{SOURCE}.targetValue", text)), VALUE, id=f"target-{text!r}")
+        for text in ("", " 5", "5 ", "5\n")
+    ),
+    # kube-apiserver would compute for minutes on a quantity with a large exponent.
+    pytest.param(put((f"{SOURCE}.targetValue", "1e999999")), VALUE, id="target-exponent"),
+    pytest.param(put((f"{UP}.tolerance", "1e999999")), TOLERANCE, id="tolerance-exponent"),
+    pytest.param(put((f"{UP}.tolerance", "some")), TOLERANCE, id="tolerance-no-number"),
+    pytest.param(
+        put((f"{SOURCE}.metricSourceType", "prometheus"), (f"{SOURCE}.promQL", GONE)),
+        PROMQL,
+        id="prometheus-without-query",
+    ),
+    pytest.param(
+        put((f"{SOURCE}.metricSourceType", "prometheus"), (f"{SOURCE}.promQL", "")),
+        PROMQL,
+        id="prometheus-with-empty-query",
+    ),
+    pytest.param(put((f"{UP}.tolerance", "-0.1")), TOLERANCE, id="negative-tolerance-up"),
+    pytest.param(
+        put(("behavior.scaleDown.tolerance", "-1")), TOLERANCE, id="negative-tolerance-down"
+    ),
+]
+
+BROKEN_SCHEMA = [
+    *(
+        pytest.param(put((field, GONE)), id=f"without-{field.rpartition('.')[2]}")
+        for field in (
+            "scaleTargetRef",
+            "scaleTargetRef.name",
+            "maxReplicas",
+            "metricsSources",
+            f"{SOURCE}.targetMetric",
+            f"{SOURCE}.targetValue",
+        )
+    ),
+    *(
+        pytest.param(put((path, value)), id=f"{path.rpartition('.')[2]}-{value}")
+        for path, value in (
+            ("maxReplicas", 0),
+            ("maxReplicas", 2**31),
+            ("minReplicas", -1),
+            ("scalingStrategy", "hpa"),
+            ("hpa.manage", "never"),
+            (f"{SOURCE}.metricSourceType", "Prometheus"),
+            (f"{SOURCE}.targetType", "Average"),
+            (f"{UP}.selectPolicy", "max"),
+            (f"{UP}.stabilizationWindowSeconds", -1),
+            (f"{UP}.stabilizationWindowSeconds", 3601),
+        )
+    ),
+    *(
+        pytest.param(policy(**fields), id=f"policy-{'-'.join(map(str, *fields.items()))}")
+        for fields in (
+            {"type": "pods"},
+            {"value": 0},
+            {"value": 2**31},
+            {"periodSeconds": 0},
+            {"periodSeconds": 1801},
+        )
+    ),
+    pytest.param(put((f"{SOURCE}.targetValue", "1" * 65)), id="target-65"),
+    pytest.param(put((f"{UP}.tolerance", "0." + "1" * 63)), id="tolerance-65"),
+    pytest.param(put(("scaleTargetRef.kind", "K" * 64)), id="kind-64"),
+    pytest.param(put(("scaleTargetRef.name", "n" * 254)), id="target-name-254"),
+    pytest.param(put(("scaleTargetRef.apiVersion", "v" * 254)), id="api-version-254"),
+    pytest.param(put((f"{SOURCE}.targetMetric", "m" * 254)), id="metric-254"),
+    pytest.param(put((f"{SOURCE}.name", "n" * 254)), id="name-254"),
+    pytest.param(put((f"{SOURCE}.endpoint", "h" * 2049)), id="endpoint-2049"),
+    pytest.param(put((f"{SOURCE}.promQL", "q" * 16385)), id="promql-16385"),
+    pytest.param(
+        sources(*({"targetMetric": f"m{n}"} for n in range(MAX_SOURCES + 1))), id="too-many-sources"
+    ),
+    pytest.param(
+        put((f"{UP}.policies", [{"type": "Pods", "value": 1, "periodSeconds": 1}] * 17)),
+        id="too-many-policies",
+    ),
+    *(
+        pytest.param(put((path, value)), id=f"{path.rpartition('.')[2]}-of-another-type")
+        for path, value in (
+            ("maxReplicas", "5"),
+            ("minReplicas", 1.5),
+            ("minReplicas", True),
+            ("scaleTargetRef", "chat"),
+            ("scaleTargetRef.name", 5),
+            ("metricsSources", {"targetMetric": "a"}),
+            (f"{SOURCE}.targetValue", 5),
+            (f"{SOURCE}.promQL", ["up"]),
+            ("behavior", []),
+            ("hpa", "Never"),
+            (f"{UP}.stabilizationWindowSeconds", "5"),
+        )
+    ),
+]
+
+
+def spec_with(change: Change) -> dict[str, Any]:
+    """A spec that is fine, changed."""
+    spec = copy.deepcopy(
+        {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"},
+            "minReplicas": 1,
+            "maxReplicas": 20,
+            "scalingStrategy": "HPA",
+            "metricsSources": [
+                {"targetMetric": "queue_depth", "targetValue": "5", "promQL": "sum(queue_depth)"}
+            ],
+        }
+    )
+    change(spec)
+    return spec
+
+
+def admitted(running: Running, spec: dict[str, Any], name: str = "chat") -> tuple[int, str]:
+    """What the API server says of it, without keeping it."""
+    body = {
+        "apiVersion": BUDAISCALERS.api_version,
+        "kind": "BudAIScaler",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    answer = running.api.ask("POST", f"{BUDAISCALERS.collection('default')}?dryRun=All", body)
+    return answer.status, answer.json().get("message", "")
+
+
+@pytest.mark.parametrize("change", FINE)
+def test_accepted_by_both(budaiscaler: Running, change: Change) -> None:
+    """What is in order is admitted, and is read at run time."""
+    spec = spec_with(change)
+
+    assert admitted(budaiscaler, spec) == (201, "")
+    assert validation.parse_spec(spec).max_replicas > 0
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN_RULES)
+def test_refused_by_both_alike(budaiscaler: Running, change: Change, message: str) -> None:
+    """What breaks a rule is refused by both, in the same words that say what to write."""
+    spec = spec_with(change)
+    status, told = admitted(budaiscaler, spec)
+    with pytest.raises(InvalidSpecError) as refusal:
+        validation.parse_spec(spec)
+
+    assert (status, told.count(message)) == (422, 1), told
+    assert str(refusal.value).count(message) == 1
+
+
+@pytest.mark.parametrize("change", BROKEN_SCHEMA)
+def test_refused_by_both(budaiscaler: Running, change: Change) -> None:
+    """What the schema does not allow is refused by both, and both name the field."""
+    spec = spec_with(change)
+    status, told = admitted(budaiscaler, spec)
+    with pytest.raises(InvalidSpecError) as refusal:
+        validation.parse_spec(spec)
+
+    assert status == 422, told
+    assert "spec" in told
+    assert str(refusal.value).startswith("spec.")
+
+
+def test_every_rule_is_asked() -> None:
+    """No rule of the table is left out above."""
+    asked = {case.values[1] for case in BROKEN_RULES}
+
+    assert asked == {rule.message for rules in validation.BY_TYPE.values() for rule in rules}
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        pytest.param(crd.NAME_LIMIT, 201, id="longest"),
+        pytest.param(crd.NAME_LIMIT + 1, 422, id="too-long"),
+    ],
+)
+def test_name_fits_into_a_label(budaiscaler: Running, length: int, status: int) -> None:
+    """A scaler's name becomes a label value, so a longer one is refused with that reason."""
+    answered, told = admitted(budaiscaler, spec_with(put()), "n" * length)
+
+    assert answered == status, told
+    assert ("becomes a label value" in told) == (status == 422)

@@ -1,0 +1,132 @@
+"""Story f: two copies behind one address give one answer, whatever ends: a copy, or the server."""
+
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from budaiscaler.kube.resources import API_SERVICES, HPAS
+from e2e.cluster import waiting
+from e2e.cluster.api import Object
+from e2e.cluster.components import Component
+from e2e.cluster.installation import ADAPTER, API_SERVICE, CONTROLLER, Server
+from e2e.stories import DESIRED_LOAD, METRICS, SYNC_S, Story
+
+LEASE_S = 15.0
+LATE_S = 15.0
+
+
+def test_copies_answer_alike(story: Story) -> None:
+    """Asked directly, both copies give the same items; only the time may differ, by a renewal."""
+    story.deploy()
+    story.start_load(40)
+    for name in ("chat", "code"):
+        story.create(story.scaler(name, scaleTargetRef={"name": "chat"}, hpa={"manage": "Never"}))
+        story.wait_for_load(4, scaler=name)
+    for metric in (DESIRED_LOAD, "queue_depth"):
+        for selector in ("", "?labelSelector=scaler%3Dchat", "?labelSelector=scaler%21%3Dchat"):
+            path = f"{METRICS}/namespaces/{story.namespace}/{metric}{selector}"
+            one, two = (ask(story, server, path) for server in story.running.adapters)
+
+            assert len(one["items"]) == (1 if selector else 2)
+            assert timeless(one) == timeless(two)
+    root = [
+        story.running.ask_as(server, "/apis", user="system:kube-aggregator")
+        for server in story.running.adapters
+    ]
+    assert root[0].headers["etag"] == root[1].headers["etag"]
+
+
+@pytest.mark.timeout(180)
+def test_leader_is_killed(story: Story) -> None:
+    """When the leading adapter dies, nothing moves, the API stays, and the other takes over."""
+    story.deploy()
+    story.start_load(50)
+    story.create(story.scaler())
+    story.wait_for_load(5)
+    story.wait_for_ready(5)
+    leader = story.running.leader
+    with ExitStack() as stack:
+        replicas = stack.enter_context(story.replicas())
+        scaling = stack.enter_context(story.verdicts(hpa_path(story), "ScalingActive"))
+        available = stack.enter_context(story.verdicts(api_service_path(), "Available"))
+        stack.callback(leader.start)
+        leader.daemon.stop(hard=True)
+        killed_s = time.monotonic()
+        # A load that nobody evaluates yet.
+        story.set_load(80)
+        heir = story.running.wait_for_leader(other_than=leader.name, timeout_s=LEASE_S + LATE_S)
+        taken_s = time.monotonic()
+        between = list(replicas.values)
+        replicas.wait_for(8, timeout_s=20)
+
+    assert heir is not leader
+    assert taken_s - killed_s > LEASE_S - 2 * SYNC_S, "the Lease was taken from a living leader"
+    assert between == [5]
+    assert replicas.values == [5, 8]
+    assert scaling.values == [("True",)]
+    assert available.values == [("True",)]
+    one, two = (ask(story, server, load_path(story)) for server in story.running.adapters)
+    assert timeless(one) == timeless(two)
+
+
+@pytest.mark.timeout(180)
+def test_api_server_restarts(story: Story) -> None:
+    """After the API server was killed both servers watch, evaluate, reconcile and scale again."""
+    story.deploy()
+    story.start_load(50)
+    story.create(story.scaler())
+    story.wait_for_load(5)
+    story.wait_for_ready(5)
+    processes = [server.daemon.process for server in story.running.servers]
+    assert all(processes)
+    with story.replicas() as replicas:
+        with story.running.outage():
+            story.running.cluster.stop(Component.APISERVER, hard=True)
+            story.running.cluster.start(Component.APISERVER)
+        story.set_load(80)
+        replicas.wait_for(8, timeout_s=60)
+        # Watches tell of what happens now: an edit, and a scaler that did not exist before.
+        story.edit({"spec": {"maxReplicas": 6}})
+        replicas.wait_for(6, timeout_s=30)
+        story.deploy("code", replicas=2)
+        story.create(story.scaler("code"))
+        story.wait_for_hpa(name="code-hpa", timeout_s=30)
+        story.wait_for_load(8, scaler="code", timeout_s=30)
+
+    assert replicas.values == [5, 8, 6]
+    assert [server.daemon.process for server in story.running.servers] == processes
+    assert waiting.until(
+        lambda: (story.running.holder(ADAPTER) and story.running.holder(CONTROLLER)) or None,
+        what="both Leases to be held",
+        timeout_s=30,
+    )
+
+
+def ask(story: Story, server: Server, path: str) -> Object:
+    """What one copy answers directly."""
+    answer = story.running.ask_as(server, path, user="admin", groups=("system:masters",))
+    assert answer.status == 200, f"{server.name}: {answer}"
+    document: Object = answer.json()
+    return document
+
+
+def timeless(document: Object) -> Object:
+    """An answer without the times in it."""
+    items = [{**item, "timestamp": ""} for item in document["items"]]
+    return {**document, "items": sorted(items, key=lambda item: str(item["metricLabels"]))}
+
+
+def load_path(story: Story) -> str:
+    """Where the story's load is published."""
+    return f"{METRICS}/namespaces/{story.namespace}/{DESIRED_LOAD}"
+
+
+def hpa_path(story: Story) -> str:
+    """The child of the story's scaler, to be watched."""
+    return f"{HPAS.collection(story.namespace)}?fieldSelector=metadata.name%3Dchat-hpa"
+
+
+def api_service_path() -> str:
+    """The adapter's registration, to be watched."""
+    return f"{API_SERVICES.collection()}?fieldSelector=metadata.name%3D{API_SERVICE}"

@@ -1,0 +1,78 @@
+"""Story e, and C25: looking back, nothing was refused to our servers, and nothing went wrong."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.components import Component
+from e2e.cluster.installation import Running
+
+pytestmark = pytest.mark.last
+
+TERMINATING = "because it is being terminated"
+"""A namespace that goes takes nothing new; that is no missing right."""
+
+
+def test_nothing_was_forbidden(budaiscaler: Running, audit_log: Path) -> None:
+    """The API server refused no request of either ServiceAccount: the shipped RBAC is enough."""
+    asked = [json.loads(line) for line in audit_log.read_text().splitlines()]
+    servers = {entry["user"]["username"].rpartition(":")[2] for entry in asked}
+    refused = [
+        f"{entry['user']['username']} {entry['verb']} {entry['requestURI']}: {message}"
+        for entry in asked
+        if (answered := entry.get("responseStatus", {})).get("code") in (401, 403)
+        and TERMINATING not in (message := answered.get("message", ""))
+        and entry.get("objectRef", {}).get("namespace") not in budaiscaler.expected_refusals
+        and not is_in_outage(budaiscaler, entry["requestReceivedTimestamp"])
+    ]
+
+    assert servers == {"budaiscaler-adapter", "budaiscaler-controller"}
+    assert refused == []
+
+
+def test_nothing_went_wrong(budaiscaler: Running) -> None:
+    """No server logged an error or a trace but while a test had taken the API server away."""
+    wrong = [
+        f"{server.name}: {line}"
+        for server in budaiscaler.servers
+        for line in server.daemon.log.read_text().splitlines()
+        if is_wrong(budaiscaler, line)
+    ]
+
+    assert wrong == []
+
+
+def test_openapi_was_never_an_error(budaiscaler: Running) -> None:
+    """C25: from when we were available, the API server never failed to load our OpenAPI."""
+    log = budaiscaler.cluster.daemons[Component.APISERVER].log
+    with log.open("rb") as file:
+        before = file.read(budaiscaler.api_server_log_start).decode(errors="replace")
+        after = file.read().decode(errors="replace")
+    failed = [line for line in after.splitlines() if "loading OpenAPI spec" in line]
+
+    assert "OpenAPI AggregationController" in before, "this is not the API server's log"
+    assert failed == []
+
+
+def is_wrong(running: Running, line: str) -> bool:
+    """Whether a line of a server's log tells of an error; one that is not JSON is a trace."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return True
+    if is_in_outage(running, entry["timestamp"]):
+        return False
+    told = str({**entry, "observation": None})
+    is_refused = "forbidden" in told.lower() and TERMINATING not in told
+    return entry["level"] in ("error", "critical") or is_refused
+
+
+def is_in_outage(running: Running, timestamp: str) -> bool:
+    """Whether a test had taken the API server away then; one that starts also refuses for a while.
+
+    It authorises before it has read the roles.
+    """
+    at_s = datetime.fromisoformat(timestamp).timestamp()
+    return any(start_s <= at_s <= end_s for start_s, end_s in running.outages)

@@ -1,0 +1,284 @@
+"""Whose HPA is on a workload: the table of who yields to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from budaiscaler.domain.api import naming
+from controller.hpas import Hpa
+from controller.planning import Plan, plan
+from tests.controller.world import hpa, scaler
+
+ADOPTING = {naming.ADOPT_ANNOTATION: "theirs"}
+OWN = "scaler-chat"
+CPU = {"metrics": [{"type": "Resource"}]}
+
+
+def verdict(plan: Plan) -> tuple[str | None, str | None, tuple[str, ...], list[tuple[str, ...]]]:
+    """What is wanted, replaced and removed, by name, and the conditions without their messages."""
+    return (
+        plan.wanted["metadata"]["name"] if plan.wanted else None,
+        plan.replaces.name if plan.replaces else None,
+        tuple(one.name for one in plan.removes),
+        [(told.type, told.status, told.reason) for told in plan.conditions],
+    )
+
+
+OWNED = ("AbleToScale", "True", "HPAOwned")
+FOREIGN = ("AbleToScale", "False", "ForeignAutoscaler")
+PUBLISH = ("AbleToScale", "True", "PublishOnly")
+STRATEGY = ("Ready", "False", "StrategyNotSupported")
+
+
+@pytest.mark.parametrize(
+    ("fields", "hpas", "wanted", "replaces", "removes", "told"),
+    [
+        pytest.param({}, [], "chat-hpa", None, (), [OWNED], id="alone"),
+        pytest.param({}, [hpa(owner=OWN)], "chat-hpa", None, (), [OWNED], id="child-is-there"),
+        pytest.param(
+            {}, [hpa(ours=True)], "chat-hpa", None, (), [OWNED], id="child-that-lost-its-owner"
+        ),
+        pytest.param(
+            {}, [hpa(ours=True, owner_name="code")], None, None, (), [FOREIGN],
+            id="child-of-another-that-lost-its-owner",
+        ),
+        pytest.param({}, [hpa("theirs")], None, None, (), [FOREIGN], id="foreign"),
+        pytest.param(
+            {}, [hpa("theirs"), hpa(owner=OWN)], None, None, ("chat-hpa",), [FOREIGN],
+            id="foreign-beside-ours",
+        ),
+        pytest.param(
+            {}, [hpa("theirs", target="code")], "chat-hpa", None, (), [OWNED],
+            id="foreign-elsewhere",
+        ),
+        pytest.param({}, [hpa()], None, None, (), [FOREIGN], id="foreign-of-our-name"),
+        pytest.param(
+            {}, [hpa(target="code")], None, None, (), [FOREIGN], id="foreign-of-our-name-elsewhere"
+        ),
+        pytest.param(
+            {}, [hpa("theirs", owner="x", owner_kind="Tool")], None, None, (), [FOREIGN],
+            id="owned-by-a-tool",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs")], "theirs", "theirs", (), [OWNED], id="adopt"
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs", owner=OWN)], "theirs", None, (), [OWNED],
+            id="adopted",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs"), hpa(owner=OWN)], "theirs", "theirs",
+            ("chat-hpa",), [OWNED], id="adopt-instead-of-ours",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [], "theirs", None, (), [OWNED], id="adopt-what-is-not-there"
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs"), hpa("more")], None, None, (), [FOREIGN],
+            id="adopt-one-of-two",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs", target="code")], None, None, (), [FOREIGN],
+            id="adopt-of-another-workload",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs", owner="x", owner_kind="Tool")],
+            None, None, (), [FOREIGN], id="adopt-what-a-tool-owns",
+        ),
+        pytest.param(
+            {}, [hpa("theirs", owner=OWN)], "chat-hpa", None, ("theirs",), [OWNED],
+            id="annotation-was-taken-away",
+        ),
+        pytest.param(
+            {}, [hpa(owner="scaler-before")], "chat-hpa", "chat-hpa", (), [OWNED],
+            id="left-by-an-earlier-one-of-our-name",
+        ),
+        pytest.param({"hpa": {"manage": "Never"}}, [], None, None, (), [PUBLISH], id="never"),
+        pytest.param(
+            {"hpa": {"manage": "Never"}}, [hpa(owner=OWN), hpa("theirs")], None, None,
+            ("chat-hpa",), [PUBLISH], id="never-any-more",
+        ),
+        pytest.param(
+            {"hpa": {"manage": "Never"}, "annotations": ADOPTING}, [hpa("theirs", owner=OWN)],
+            None, None, ("theirs",), [PUBLISH], id="never-after-adoption",
+        ),
+        pytest.param(
+            {"scalingStrategy": "KPA"}, [hpa(owner=OWN)], None, None, ("chat-hpa",), [STRATEGY],
+            id="another-strategy",
+        ),
+        pytest.param(
+            {"minReplicas": 0}, [], "chat-hpa", None, (),
+            [OWNED, ("ScaleToZero", "False", "HPAMinimumIsOne")], id="minimum-of-zero",
+        ),
+        pytest.param(
+            {"maxReplicas": 0}, [hpa(owner=OWN), hpa("theirs")], None, None, (), [],
+            id="an-invalid-spec-takes-nothing-away",
+        ),
+    ],
+)  # fmt: skip
+def test_who_is_on_the_workload(
+    fields: dict[str, Any],
+    hpas: list[Hpa],
+    wanted: str | None,
+    replaces: str | None,
+    removes: tuple[str, ...],
+    told: list[tuple[str, ...]],
+) -> None:
+    """What is wanted, taken over and removed follows from who is there, and is told."""
+    subject = scaler(**fields)
+
+    assert verdict(plan(subject, [subject], hpas, None)) == (wanted, replaces, removes, told)
+
+
+@pytest.mark.parametrize(
+    ("hpas", "fields", "words"),
+    [
+        pytest.param(
+            [hpa("theirs")],
+            {},
+            ("HPA theirs, not ours", "adopt-hpa: theirs", "spec.hpa.manage: Never"),
+            id="foreign",
+        ),
+        pytest.param(
+            [hpa("theirs", owner="x", owner_kind="Tool", owner_name="t")],
+            {},
+            ("HPA theirs, owned by Tool t", "remove it", "spec.hpa.manage: Never"),
+            id="owned",
+        ),
+        pytest.param(
+            [hpa(target="code")], {}, ("HPA chat-hpa", "on Deployment code", "rename"), id="name"
+        ),
+        pytest.param(
+            [hpa("theirs", target="code")],
+            {"annotations": ADOPTING},
+            ("HPA theirs", "on Deployment code", "name another one"),
+            id="adopt-elsewhere",
+        ),
+    ],
+)
+def test_a_refusal_says_who_and_what_to_do(
+    hpas: list[Hpa], fields: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    """The message names the other one and each way out; what cannot be adopted is not offered."""
+    subject = scaler(**fields)
+    (told,) = plan(subject, [subject], hpas, None).conditions
+
+    for word in words:
+        assert word in told.message
+    assert ("adopt-hpa" in told.message) == ("adopt-hpa: theirs" in words)
+
+
+def test_a_scaled_object_wins() -> None:
+    """A ScaledObject on the workload is an autoscaler like a foreign HPA; ours goes."""
+    subject = scaler()
+    planned = plan(subject, [subject], [hpa(owner=OWN)], "queue")
+
+    assert verdict(planned) == (None, None, ("chat-hpa",), [FOREIGN])
+    assert "ScaledObject queue" in planned.conditions[0].message
+
+
+JANUARY, FEBRUARY = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "is_mine"),
+    [
+        pytest.param({"created": JANUARY}, {"created": FEBRUARY}, True, id="i-am-older"),
+        pytest.param({"created": FEBRUARY}, {"created": JANUARY}, False, id="i-am-younger"),
+        pytest.param({"uid": "a"}, {"uid": "b"}, True, id="tie-by-uid"),
+        pytest.param({"uid": "b"}, {"uid": "a"}, False, id="tie-by-uid-the-other-way"),
+        pytest.param(
+            {"created": FEBRUARY},
+            {"created": JANUARY, "scaleTargetRef": {"name": "code"}},
+            True,
+            id="older-elsewhere",
+        ),
+        pytest.param(
+            {"created": FEBRUARY},
+            {"created": JANUARY, "hpa": {"manage": "Never"}},
+            True,
+            id="older-only-publishes",
+        ),
+        pytest.param(
+            {"created": FEBRUARY},
+            {"created": JANUARY, "scalingStrategy": "KPA"},
+            False,
+            id="older-has-another-strategy",
+        ),
+        pytest.param(
+            {"created": FEBRUARY},
+            {"created": JANUARY, "deleting": True},
+            True,
+            id="older-is-being-deleted",
+        ),
+        pytest.param(
+            {"created": FEBRUARY},
+            {"created": JANUARY, "maxReplicas": 0},
+            True,
+            id="older-is-invalid",
+        ),
+        pytest.param(
+            {"created": FEBRUARY},
+            {
+                "created": JANUARY,
+                "scaleTargetRef": {"apiVersion": "apps/v1beta1", "name": "chat"},
+            },
+            False,
+            id="the-same-workload-by-another-version",
+        ),
+    ],
+)
+def test_of_two_scalers_the_older_acts(
+    mine: dict[str, Any], other: dict[str, Any], *, is_mine: bool
+) -> None:
+    """One of two scalers on a workload acts, the same one whoever is asked; ties go by uid."""
+    subject, rival = scaler(**mine), scaler("rival", **other)
+    planned = plan(subject, [rival, subject], [], None)
+
+    assert (planned.wanted is not None) == is_mine
+    if not is_mine:
+        assert verdict(planned)[3] == [("AbleToScale", "False", "ConflictDetected")]
+        assert "BudAIScaler rival is older" in planned.conditions[0].message
+
+
+def test_the_younger_gives_its_child_up() -> None:
+    """An HPA that the younger has, from when it was alone, goes; the older's is not in its way."""
+    older, younger = scaler("older", created=JANUARY), scaler("younger", created=FEBRUARY)
+    hpas = [hpa("younger-hpa", owner=younger.uid, owner_name="younger")]
+    both = [older, younger]
+
+    assert verdict(plan(younger, both, hpas, None))[:3] == (None, None, ("younger-hpa",))
+    assert verdict(plan(older, both, hpas, None))[:3] == ("older-hpa", None, ())
+
+
+def test_another_scalers_child_is_not_adopted() -> None:
+    """The annotation takes nothing from a scaler that lives, and offers no way to do so."""
+    other = scaler("code", scaleTargetRef={"name": "code"})
+    subject = scaler(annotations={naming.ADOPT_ANNOTATION: "code-hpa"})
+    taken = hpa("code-hpa", target="code", owner=other.uid, owner_name="code")
+    planned = plan(subject, [other, subject], [taken], None)
+
+    assert verdict(planned) == (None, None, (), [FOREIGN])
+    assert "owned by BudAIScaler code" in planned.conditions[0].message
+
+
+def test_what_the_native_controller_cannot_is_passed_on() -> None:
+    """When the HPA controller cannot scale, its reason and message are the scaler's."""
+    raw = hpa(owner=OWN)
+    told = {
+        "type": "AbleToScale",
+        "status": "False",
+        "reason": "FailedGetScale",
+        "message": "no matches for kind Model",
+    }
+    child = Hpa(
+        **{field: getattr(raw, field) for field in raw.__dataclass_fields__}
+        | {"status": {"conditions": [told]}}
+    )
+    subject = scaler()
+    (condition,) = plan(subject, [subject], [child], None).conditions
+
+    assert (condition.status, condition.reason) == ("False", "FailedGetScale")
+    assert "no matches for kind Model" in condition.message

@@ -1,0 +1,260 @@
+"""Stories with others on the workload: foreign HPAs, adoption, KEDA, and rival scalers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from budaiscaler.domain.api import naming
+from budaiscaler.domain.errors import ForbiddenError, NotFoundError
+from budaiscaler.kube.resources import SCALED_OBJECTS
+from controller.scaled_objects import ABSENT_S, REMEMBER_S, ScaledObjects
+from tests.controller.world import NAMESPACE, RESYNC_S, World, settle
+from tests.evaluator.world import loop_s
+from tests.fakes.kube import FakeKube
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture
+def world() -> World:
+    """An empty cluster."""
+    return World()
+
+
+async def test_a_foreign_hpa_is_waited_out(world: World) -> None:
+    """While it is there we have none, and say so once; when it goes, ours is there at once."""
+    world.add_hpa("theirs")
+    world.add_scaler()
+    async with world.controlled():
+        await asyncio.sleep(3 * RESYNC_S)
+        assert list(world.hpas()) == ["theirs"]
+        assert world.condition() == ("False", "ForeignAutoscaler")
+        assert world.events() == [("chat", "Warning", "ForeignAutoscaler")]
+
+        world.remove_hpa("theirs")
+        await settle()
+        assert list(world.hpas()) == ["chat-hpa"]
+        assert world.condition() == ("True", "HPAOwned")
+        assert world.events()[1:] == [
+            ("chat", "Normal", "HPACreated"),
+            ("chat", "Normal", "HPAOwned"),
+        ]
+
+
+async def test_a_foreign_hpa_that_comes_later_wins_too(world: World) -> None:
+    """Ours goes at once, before the two could block each other."""
+    world.add_scaler()
+    async with world.controlled():
+        world.add_hpa("theirs")
+        await settle()
+
+        assert list(world.hpas()) == ["theirs"]
+        assert world.condition() == ("False", "ForeignAutoscaler")
+
+
+async def test_a_foreign_hpa_that_moves_here_or_away_counts(world: World) -> None:
+    """Which workload an HPA is on may change; both workloads' scalers are looked at again."""
+    world.add_scaler()
+    world.add_scaler("code", scaleTargetRef={"name": "code"})
+    world.add_hpa("theirs", target="code")
+    async with world.controlled():
+        assert world.condition(name="code") == ("False", "ForeignAutoscaler")
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"}
+        world.change_hpa("theirs", scaleTargetRef=reference)
+        await settle()
+
+        assert world.condition(name="code") == ("True", "HPAOwned")
+        assert world.condition() == ("False", "ForeignAutoscaler")
+
+
+async def test_adoption_changes_the_hpa_in_place(world: World) -> None:
+    """One write makes the spec ours, whole; at no moment is there none, or a mix of two."""
+    world.add_hpa("theirs", metrics=[{"type": "Resource"}], behavior={"scaleUp": {"x": 1}})
+    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
+    async with world.controlled():
+        after = world.hpas()["theirs"]
+
+        assert list(world.hpas()) == ["theirs"]
+        assert after["metadata"]["uid"] == "hpa-theirs"
+        assert [metric["type"] for metric in after["spec"]["metrics"]] == ["External"]
+        assert "x" not in after["spec"]["behavior"]["scaleUp"]
+        assert after["metadata"]["ownerReferences"][0]["uid"] == "scaler-chat"
+        assert [call.verb for call in world.kube.made("delete")] == []
+        first, _ = world.kube.made("patch", "/horizontalpodautoscalers/theirs")
+        assert isinstance(first.body, list), "the spec must be replaced before it is merged with"
+        assert first.body[0] == {"op": "test", "path": "/metadata/uid", "value": "hpa-theirs"}
+        assert world.events() == [("chat", "Normal", "HPAAdopted")]
+
+        await asyncio.sleep(2 * RESYNC_S)
+        assert world.reconciler.applies == 1
+
+
+async def test_an_adopted_hpa_is_released_and_not_deleted(world: World) -> None:
+    """It was somebody's before us: when we go it loses our marks and stays."""
+    world.add_hpa("theirs")
+    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
+    async with world.controlled():
+        world.edit(hpa={"manage": "Never"})
+        await settle()
+        released = world.hpas()["theirs"]["metadata"]
+
+        assert released["uid"] == "hpa-theirs"
+        assert released["ownerReferences"] == []
+        assert released["labels"] == {}
+        assert world.kube.made("delete") == []
+        assert ("chat", "Normal", "HPAReleased") in world.events()
+        (change,) = (
+            call.body
+            for call in world.kube.made("patch", "/horizontalpodautoscalers/theirs")
+            if isinstance(call.body, dict) and "spec" not in call.body
+        )
+        assert change["metadata"]["uid"] == "hpa-theirs", "another of that name must not be touched"
+
+
+async def test_an_hpa_that_vanishes_while_it_is_released_is_no_error(world: World) -> None:
+    """What is gone already was all that was wanted."""
+    world.add_scaler()
+    async with world.controlled():
+        gone = NotFoundError(404, "NotFound", "gone")
+        world.kube.fail("delete", "/horizontalpodautoscalers/", gone)
+        world.edit(hpa={"manage": "Never"})
+        await settle()
+
+        assert world.condition() == ("True", "PublishOnly")
+
+
+async def test_the_name_of_a_dead_scaler_is_taken_over(world: World) -> None:
+    """An HPA that an earlier scaler of this name left is ours now, before it is collected."""
+    world.add_hpa(owner="scaler-before", ours=True)
+    world.add_scaler()
+    async with world.controlled():
+        owners = [o["uid"] for o in world.hpas()["chat-hpa"]["metadata"]["ownerReferences"]]
+
+        assert owners == ["scaler-chat"]
+        assert world.condition() == ("True", "HPAOwned")
+
+
+async def test_a_younger_scaler_takes_over(world: World) -> None:
+    """Of two on one workload the older acts; when it goes, the younger is looked at again."""
+    world.add_scaler(created="2026-01-01T00:00:00Z")
+    world.add_scaler(
+        "second", created="2026-02-01T00:00:00Z", scaleTargetRef={"name": "chat"}, maxReplicas=9
+    )
+    async with world.controlled():
+        assert list(world.hpas()) == ["chat-hpa"]
+        assert world.condition(name="second") == ("False", "ConflictDetected")
+
+        world.delete()
+        world.remove_hpa()  # the cluster collects it
+        await settle()
+        assert list(world.hpas()) == ["second-hpa"]
+        assert world.condition(name="second") == ("True", "HPAOwned")
+        assert [e for e in world.events() if e[0] == "second"] == [
+            ("second", "Warning", "ConflictDetected"),
+            ("second", "Normal", "HPACreated"),
+            ("second", "Normal", "HPAOwned"),
+        ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"scaleTargetRef": {"name": "code"}}, id="it-turns-elsewhere"),
+        pytest.param({"hpa": {"manage": "Never"}}, id="it-only-publishes"),
+    ],
+)
+async def test_a_younger_scaler_is_told_of_an_edit_of_the_older(
+    world: World, change: dict[str, Any]
+) -> None:
+    """Whatever makes the older give the workload up, the younger has it at once."""
+    world.add_scaler(created="2026-01-01T00:00:00Z")
+    world.add_scaler("second", created="2026-02-01T00:00:00Z")
+    async with world.controlled():
+        world.edit(**change)
+        await settle()
+
+        assert world.condition(name="second") == ("True", "HPAOwned")
+        assert "second-hpa" in world.hpas()
+
+
+async def test_an_older_scaler_that_comes_back_wins(world: World) -> None:
+    """A restored scaler with an older time takes the workload; the younger's HPA goes."""
+    world.add_scaler("second", created="2026-02-01T00:00:00Z")
+    async with world.controlled():
+        world.add_scaler(created="2026-01-01T00:00:00Z")
+        await settle()
+
+        assert list(world.hpas()) == ["chat-hpa"]
+        assert world.condition(name="second") == ("False", "ConflictDetected")
+
+
+async def test_an_annotation_is_an_edit(world: World) -> None:
+    """Annotations do not count as generations, and still are looked at."""
+    world.add_hpa("theirs")
+    world.add_scaler()
+    async with world.controlled():
+        assert world.condition() == ("False", "ForeignAutoscaler")
+        world.annotate(**{naming.ADOPT_ANNOTATION: "theirs"})
+        await settle()
+
+        assert world.condition() == ("True", "HPAOwned")
+        assert list(world.hpas()) == ["theirs"]
+
+
+async def test_keda_is_noticed_without_a_watch(world: World) -> None:
+    """A ScaledObject makes no event of ours; the next looks find it, and that it is gone."""
+    world.add_scaled_object("elsewhere", target="code")
+    world.add_scaler()
+    async with world.controlled():
+        assert world.condition() == ("True", "HPAOwned")
+        world.add_scaled_object("queue")
+        await asyncio.sleep(2 * RESYNC_S)
+        assert world.hpas() == {}
+        assert world.condition() == ("False", "ForeignAutoscaler")
+        assert "ScaledObject queue" in world.message()
+
+        world.kube.remove(SCALED_OBJECTS.item(NAMESPACE, "queue"))
+        await asyncio.sleep(2 * RESYNC_S)
+        assert list(world.hpas()) == ["chat-hpa"]
+
+
+TARGET = ("apps", "Deployment", "chat")
+
+
+async def test_scaled_objects_are_listed_twice_a_minute_at_most(world: World) -> None:
+    """A thousand scalers of a namespace cost one list in half a minute."""
+    world.add_scaled_object("queue")
+    scaled_objects = ScaledObjects(world.kube, loop_s)
+    for _ in range(100):
+        assert await scaled_objects.on(NAMESPACE, TARGET) == "queue"
+    assert len(world.kube.made("get")) == 1
+
+    await asyncio.sleep(REMEMBER_S + 1)
+    assert await scaled_objects.on(NAMESPACE, TARGET) == "queue"
+    assert len(world.kube.made("get")) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "again_s"),
+    [
+        pytest.param(NotFoundError(404, "NotFound", "no such kind"), ABSENT_S, id="no-keda"),
+        pytest.param(ForbiddenError(403, "Forbidden", "no"), REMEMBER_S, id="not-allowed"),
+    ],
+)
+async def test_without_keda_nobody_is_asked_again_for_a_while(
+    error: NotFoundError | ForbiddenError, again_s: float
+) -> None:
+    """Where KEDA is not, or not ours to see, there is no ScaledObject, and few questions."""
+    kube = FakeKube()
+    kube.fail("get", "/scaledobjects", error)
+    scaled_objects = ScaledObjects(kube, loop_s)
+    for _ in range(10):
+        assert await scaled_objects.on(NAMESPACE, TARGET) is None
+    assert len(kube.made("get")) == 1
+
+    await asyncio.sleep(again_s + 1)
+    assert await scaled_objects.on(NAMESPACE, TARGET) is None
+    assert len(kube.made("get")) == 2

@@ -1,0 +1,234 @@
+"""A cluster in memory with the controller in it, on the simulated time of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from budaiscaler.domain.api import naming
+from budaiscaler.domain.api.base import API_VERSION
+from budaiscaler.domain.api.budaiscaler import KIND
+from budaiscaler.evaluator.scalers import Scaler, project_scaler
+from budaiscaler.evaluator.writing import StatusWriter
+from budaiscaler.kube.cache import Cache
+from budaiscaler.kube.events import Recorder
+from budaiscaler.kube.port import Json
+from budaiscaler.kube.resources import BUDAISCALERS, HPAS, SCALED_OBJECTS
+from controller.hpas import Hpa, project_hpa
+from controller.reconcile import FIELD_MANAGER, Reconciler
+from controller.scaled_objects import ScaledObjects
+from controller.server import ControllerWork
+from tests import samples
+from tests.evaluator.world import loop_s, running, wall
+from tests.fakes.kube import FakeKube
+
+NAMESPACE = "ml"
+RESYNC_S = 60.0
+SOON_S = 0.001
+
+
+def raw_scaler(
+    name: str = "chat",
+    *,
+    uid: str = "",
+    created: str = "2026-01-01T00:00:00Z",
+    annotations: dict[str, str] | None = None,
+    deleting: bool = False,
+    **fields: Any,
+) -> Json:
+    """A scaler of the Deployment `chat`; `fields` add to its spec."""
+    raw = samples.scaler(name, namespace=NAMESPACE, spec=samples.raw_spec(**fields))
+    raw["metadata"] |= {
+        "uid": uid or f"scaler-{name}",
+        "creationTimestamp": created,
+        "annotations": annotations or {},
+    }
+    if deleting:
+        raw["metadata"]["deletionTimestamp"] = created
+    return raw
+
+
+def raw_hpa(
+    name: str = "chat-hpa",
+    *,
+    target: str = "chat",
+    owner: str | None = None,
+    owner_kind: str = KIND,
+    owner_name: str = "chat",
+    ours: bool = False,
+    **fields: Any,
+) -> Json:
+    """An HPA on a Deployment; `owner` is a uid, and `ours` gives it our labels for that owner."""
+    api_version = API_VERSION if owner_kind == KIND else "example.com/v1"
+    owners = [
+        {
+            "apiVersion": api_version,
+            "kind": owner_kind,
+            "name": owner_name,
+            "uid": owner,
+            "controller": True,
+        }
+    ]
+    labels = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.SCALER_LABEL: owner_name}
+    return {
+        "apiVersion": HPAS.api_version,
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": f"hpa-{name}",
+            "labels": labels if ours else {},
+            "ownerReferences": owners if owner else [],
+        },
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+            "minReplicas": 2,
+            "maxReplicas": 5,
+            **fields,
+        },
+    }
+
+
+def scaler(name: str = "chat", **fields: Any) -> Scaler:
+    """A scaler as the servers keep it."""
+    return project_scaler(raw_scaler(name, **fields), None)
+
+
+def hpa(name: str = "chat-hpa", **fields: Any) -> Hpa:
+    """An HPA as the controller keeps it."""
+    return project_hpa(raw_hpa(name, **fields), None)
+
+
+class OldServer(FakeKube):
+    """An API server that knows no `tolerance`, and writes its own defaults beside what is asked."""
+
+    async def patch(self, path: str, body: Any, *args: Any, **kwargs: Any) -> Json:
+        body = copy.deepcopy(body)
+        if "/horizontalpodautoscalers/" in path and isinstance(body, dict) and "spec" in body:
+            for rules in body["spec"].get("behavior", {}).values():
+                rules.pop("tolerance", None)
+                rules.setdefault("selectPolicy", "Max")
+        return await FakeKube.patch(self, path, body, *args, **kwargs)
+
+
+@dataclass(slots=True)
+class World:
+    """The API server and what a test does to it."""
+
+    kube: FakeKube = field(default_factory=FakeKube)
+    reconciler: Reconciler = field(init=False)
+
+    def add_scaler(self, name: str = "chat", **fields: Any) -> None:
+        """Create a scaler; see `raw_scaler`."""
+        self.kube.put(scaler_path(name), raw_scaler(name, **fields))
+
+    def add_hpa(self, name: str = "chat-hpa", **fields: Any) -> None:
+        """Create an HPA as somebody else; see `raw_hpa`."""
+        self.kube.put(hpa_path(name), raw_hpa(name, **fields))
+
+    def add_scaled_object(self, name: str, target: str = "chat") -> None:
+        """Create a ScaledObject."""
+        path = SCALED_OBJECTS.item(NAMESPACE, name)
+        self.kube.put(path, {"spec": {"scaleTargetRef": {"name": target}}})
+
+    def edit(self, name: str = "chat", **fields: Any) -> None:
+        """Edit the spec of a scaler, as a user does."""
+        raw = self.scaler(name)
+        raw["spec"] |= fields
+        raw["metadata"]["generation"] += 1
+        self.kube.put(scaler_path(name), raw)
+
+    def annotate(self, name: str = "chat", **annotations: str) -> None:
+        """Replace the annotations of a scaler."""
+        raw = self.scaler(name)
+        raw["metadata"]["annotations"] = annotations
+        self.kube.put(scaler_path(name), raw)
+
+    def change_hpa(self, name: str = "chat-hpa", **fields: Any) -> None:
+        """Change the spec of an HPA as somebody else."""
+        raw = copy.deepcopy(self.kube.objects[hpa_path(name)])
+        raw["spec"] |= fields
+        self.kube.put(hpa_path(name), raw)
+
+    def delete(self, name: str = "chat") -> None:
+        """Delete a scaler; the cluster collects what it owns a little later."""
+        self.kube.remove(scaler_path(name))
+
+    def remove_hpa(self, name: str = "chat-hpa") -> None:
+        """Delete an HPA as somebody else."""
+        self.kube.remove(hpa_path(name))
+
+    def scaler(self, name: str = "chat") -> Json:
+        """A scaler as it stands in the API server."""
+        return copy.deepcopy(self.kube.objects[scaler_path(name)])
+
+    def hpas(self) -> dict[str, Json]:
+        """The HPAs as they stand, by name."""
+        prefix = f"{HPAS.collection(NAMESPACE)}/"
+        return {p.removeprefix(prefix): o for p, o in self.kube.objects.items() if prefix in p}
+
+    def condition(self, kind: str = "AbleToScale", name: str = "chat") -> tuple[str, str] | None:
+        """Status and reason of a condition; None when there is none of that type."""
+        conditions = self.scaler(name).get("status", {}).get("conditions", ())
+        return next(((c["status"], c["reason"]) for c in conditions if c["type"] == kind), None)
+
+    def message(self, kind: str = "AbleToScale", name: str = "chat") -> str:
+        """Message of a condition."""
+        conditions = self.scaler(name)["status"]["conditions"]
+        return str(next(c["message"] for c in conditions if c["type"] == kind))
+
+    def events(self) -> list[tuple[str, str, str]]:
+        """Name of the scaler, type and reason of every event, in order."""
+        return [
+            (call.body["regarding"]["name"], call.body["type"], call.body["reason"])
+            for call in self.kube.made("create", "/events")
+        ]
+
+    def writes(self) -> list[tuple[str, str]]:
+        """Verb and path of everything that was written, but events."""
+        return [
+            (call.verb, call.path.rpartition(f"/{NAMESPACE}/")[2])
+            for call in self.kube.calls
+            if call.verb in ("create", "patch", "update", "delete") and "/events" not in call.path
+        ]
+
+    @asynccontextmanager
+    async def controlled(self) -> AsyncIterator[None]:
+        """A controller leads while inside; an error in it comes out at the end."""
+        scalers = Cache(self.kube, BUDAISCALERS.collection(), project_scaler, clock=loop_s)
+        all_hpas = Cache(self.kube, HPAS.collection(), project_hpa, clock=loop_s)
+        recorder = Recorder(self.kube, FIELD_MANAGER, "copy-1", wall)
+        self.reconciler = Reconciler(
+            kube=self.kube,
+            scalers=scalers,
+            hpas=all_hpas,
+            scaled_objects=ScaledObjects(self.kube, loop_s),
+            recorder=recorder,
+            writer=StatusWriter(self.kube, FIELD_MANAGER, loop_s),
+            wall_clock=wall,
+        )
+        work = ControllerWork(self.reconciler, workers=2, resync_s=RESYNC_S)
+        async with AsyncExitStack() as stack:
+            for part in (scalers.run(), all_hpas.run(), recorder.run(), work.lead()):
+                await stack.enter_async_context(running(part))
+            await settle()
+            yield
+
+
+async def settle() -> None:
+    """Let everything that follows from what was done happen; no time to speak of passes."""
+    await asyncio.sleep(SOON_S)
+
+
+def scaler_path(name: str) -> str:
+    """Where a scaler is."""
+    return BUDAISCALERS.item(NAMESPACE, name)
+
+
+def hpa_path(name: str) -> str:
+    """Where an HPA is."""
+    return HPAS.item(NAMESPACE, name)

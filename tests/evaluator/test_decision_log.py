@@ -1,0 +1,93 @@
+"""A changed decision is one line of the log, and everything it was made of stands in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from budaiscaler.domain.api import validation
+from budaiscaler.domain.decide import decide
+from budaiscaler.domain.decision import Decision, Observation, Replicas, State
+from budaiscaler.domain.readings import NoData, NoDataReason, Reading
+from tests import samples
+from tests.evaluator.world import NAMESPACE, World
+
+pytestmark = pytest.mark.looptime
+
+Line = MutableMapping[str, Any]
+
+
+def _decisions(logs: list[Line]) -> list[Line]:
+    """The lines as they are on disk: JSON, with times as texts."""
+    lines = [line for line in logs if line["event"] == "decision"]
+    return [json.loads(json.dumps(line, default=str)) for line in lines]
+
+
+def _replay(line: Line) -> Decision:
+    seen = line["observation"]
+    readings = {
+        name: NoData(NoDataReason(said["reason"]), said["message"])
+        if "reason" in said
+        else Reading(**said)
+        for name, said in seen["readings"].items()
+    }
+    state: dict[str, Any] = {
+        key: datetime.fromisoformat(value) if isinstance(value, str) else value
+        for key, value in line["state"].items()
+    }
+    decision, _ = decide(
+        validation.parse_spec(line["spec"]),
+        Observation(Replicas(**seen["replicas"]), readings, seen["startup_p95_s"]),
+        State(**state),
+        datetime.fromisoformat(line["now"]),
+    )
+    return decision
+
+
+async def test_a_decision_can_be_made_again_from_its_line(world: World, logs: list[Line]) -> None:
+    """Loss of pods, a dead source and odd numbers: each line replays to the bit."""
+    world.add("chat", replicas=7, says=(0.1, 0.2, 8.1), minReplicas=2)
+    world.source.answers["usage"] = NoData(NoDataReason.TIMEOUT, "too slow")
+    world.edit(
+        "chat", metricsSources=[samples.total("0.3", name="chat"), samples.level(name="usage")]
+    )
+    decided = []
+    async with world.leading() as evaluator:
+        for step in range(4):
+            await asyncio.sleep(0.5)
+            decided.append(evaluator.outcomes[NAMESPACE, "chat"].decision)
+            world.set_ready("chat", step, ready=False)
+            world.source.answers["usage"] = 6.1 + 3 * step
+            world.edit("chat", maxReplicas=50 - step)
+    lines = _decisions(logs)
+    assert len(lines) == 4
+    replayed = [_replay(line) for line in lines]
+    assert all(decision in decided for decision in replayed)
+    for line, decision in zip(lines, replayed, strict=True):
+        assert line["desired_load"] == decision.desired_load
+
+
+async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> None:
+    """An hour of the same decision is one line, and a change of it is one more."""
+    world.add("chat", replicas=10, says=10.0)
+    async with world.leading() as evaluator:
+        await asyncio.sleep(3600)
+        world.source.answers["chat"] = 20.0
+        await asyncio.sleep(3600)
+        assert evaluator.counters.changes == 2
+    assert [line["desired_replicas"] for line in _decisions(logs)] == [10, 20]
+
+
+async def test_no_password_is_logged(world: World, logs: list[Line]) -> None:
+    """An endpoint may carry one, and decides nothing."""
+    source = samples.total(name="chat", endpoint="http://user:secret@prometheus:9090")
+    world.add("chat", metricsSources=[source])
+    async with world.leading():
+        await asyncio.sleep(20)
+    assert len(_decisions(logs)) == 1
+    assert "secret" not in str(logs)

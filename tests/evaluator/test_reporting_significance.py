@@ -1,0 +1,167 @@
+"""Which difference between two statuses cannot wait, and which is none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.evaluator import reporting
+from tests import samples, strategies
+from tests.conftest import NOON
+from tests.evaluator.reports import Reporter
+
+DEAD = NoData(NoDataReason.UNREACHABLE, "it is down")
+TWO = samples.spec(samples.total(), samples.level())
+
+
+def _nobody(_: str) -> bool:
+    return False
+
+
+def _everybody(_: str) -> bool:
+    return True
+
+
+def _status(queue: float | NoData = 40.0, usage: float | NoData = 1.0) -> dict[str, Any]:
+    reporter = Reporter(TWO)
+    reporter.decided({"queue": 40.0, "usage": 1.0}, current=40)
+    reporter.decided({"queue": queue, "usage": usage}, current=40)
+    return reporter.status
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"desiredScale": 41}, id="the-replicas-wanted"),
+        pytest.param({"actualScale": 41}, id="the-replicas-there-are"),
+        pytest.param({"observedGeneration": 2}, id="the-spec"),
+        pytest.param({"holdingSince": "2026-01-05T12:00:00Z"}, id="a-hold"),
+        pytest.param({"desiredLoad": None}, id="nothing-is-published-any-more"),
+        pytest.param({"conditions": []}, id="a-condition"),
+        pytest.param({"sources": []}, id="the-sources"),
+    ],
+)
+def test_what_a_reader_acts_on_cannot_wait(changed: dict[str, Any]) -> None:
+    """In whichever direction it changes."""
+    before = _status()
+    after = {key: value for key, value in {**before, **changed}.items() if value is not None}
+    assert reporting.is_significant(before, after, _nobody)
+    assert reporting.is_significant(after, before, _nobody)
+
+
+def test_a_condition_with_another_reason_cannot_wait_but_with_another_message_can() -> None:
+    """The reason is what machines read."""
+    before, after = _status(), _status()
+    after["conditions"][0]["message"] = "in other words"
+    assert not reporting.is_significant(before, after, _everybody)
+    after["conditions"][0]["reason"] = "AnotherReason"
+    assert reporting.is_significant(before, after, _nobody)
+
+
+def test_a_source_that_falls_silent_or_speaks_again_cannot_wait() -> None:
+    """Also where the decision stays the same."""
+    speaking, silent = _status(), _status(usage=DEAD)
+    assert reporting.is_significant(speaking, silent, _nobody)
+    assert reporting.is_significant(silent, speaking, _nobody)
+
+
+@pytest.mark.parametrize(
+    ("value", "cannot_wait"),
+    [
+        pytest.param(40.0, False, id="the-same"),
+        pytest.param(42.0, False, id="five-percent-up"),
+        pytest.param(42.1, True, id="more-than-that"),
+        pytest.param(38.0, False, id="five-percent-down"),
+        pytest.param(37.9, True, id="less-than-that"),
+    ],
+)
+def test_a_value_that_an_hpa_reads_cannot_wait_once_it_moved(
+    value: float, *, cannot_wait: bool
+) -> None:
+    """By more than five percent; what nobody reads can always wait."""
+    before, after = _status(), _status(queue=value)
+    assert reporting.is_significant(before, after, _everybody) is cannot_wait
+    assert not reporting.is_significant(before, after, _nobody)
+    assert reporting.is_significant(before, after, lambda name: name == "queue") is cannot_wait
+    assert not reporting.is_significant(before, after, lambda name: name == "usage")
+
+
+@pytest.mark.parametrize("junk", [None, "eight", "NaN", "-1"])
+def test_a_value_that_was_none_cannot_wait_for_a_good_one(junk: str | None) -> None:
+    """Whoever wrote it there, an HPA that reads it gets the real one at once."""
+    before, after = _status(), _status()
+    before["sources"][0]["value"] = junk
+    assert reporting.is_significant(before, after, _everybody)
+
+
+def test_time_alone_changes_nothing() -> None:
+    """The same decision a minute later is the same status."""
+    reporter = Reporter(TWO)
+    reporter.decided({"queue": 40.0, "usage": 1.0}, current=40)
+    before = reporter.status
+    reporter.now += timedelta(minutes=1)
+    reporter.decided({"queue": 40.0, "usage": 1.0}, current=40)
+    assert before["decisionTime"] != reporter.status["decisionTime"]
+    assert not reporting.is_changed(before, reporter.status)
+    assert not reporting.is_significant(before, reporter.status, _everybody)
+
+
+def test_anything_else_is_a_change_that_can_wait() -> None:
+    """A load that differs within the same replicas, or a number in a message."""
+    reporter = Reporter()
+    reporter.decided({"queue": 35.9}, current=50)
+    before = reporter.status
+    reporter.decided({"queue": 35.8}, current=50)
+    after = reporter.status
+    assert (before["desiredLoad"], after["desiredLoad"]) == ("35900m", "35800m")
+    assert reporting.is_changed(before, after)
+    assert not reporting.is_significant(before, after, _nobody)
+
+
+def test_our_part_of_a_status_is_what_we_wrote() -> None:
+    """Read back from beside the fields and conditions of others, in whatever order."""
+    ours = _status()
+    theirs = {
+        "lastScaleTime": "2026-01-05T11:00:00Z",
+        "conditions": [{"type": "AbleToScale", "status": "True"}, *reversed(ours["conditions"])],
+    }
+    assert reporting.own_part({**ours, **theirs}) == ours
+    assert reporting.own_part({}) == {"conditions": []}
+
+
+@given(strategies.worlds())
+def test_a_status_that_is_read_back_is_no_change(world: strategies.World) -> None:
+    """For any decision: a new leader that decides the same has nothing to write."""
+    reporter = Reporter(world.spec, state=world.state)
+    replicas = world.observation.replicas
+    reporter.decided(world.observation.readings, current=replicas.current, ready=replicas.ready)
+    read_back = reporting.own_part(reporter.status)
+    assert not reporting.is_changed(read_back, reporter.status)
+    assert not reporting.is_significant(read_back, reporter.status, _everybody)
+
+
+@pytest.mark.parametrize(
+    ("status", "load", "good_at"),
+    [
+        pytest.param({"desiredLoad": "7250m"}, 7.25, NOON, id="fresh"),
+        pytest.param(
+            {"desiredLoad": "7", "holdingSince": "2026-01-05T11:00:00Z"},
+            7.0,
+            NOON - timedelta(hours=1),
+            id="held",
+        ),
+        pytest.param({"desiredLoad": "7", "observedGeneration": 8}, None, NOON, id="another-spec"),
+        pytest.param({"desiredLoad": "seven"}, None, None, id="junk"),
+        pytest.param({}, None, None, id="never-published"),
+    ],
+)
+def test_the_state_is_read_back_from_a_status(
+    status: dict[str, Any], load: float | None, good_at: Any
+) -> None:
+    """As far as it tells; a load of another spec holds nothing up."""
+    state = reporting.state_of({"observedGeneration": 1, **status}, 1, NOON)
+    assert (state.recommended_load, state.good_at) == (load, good_at)

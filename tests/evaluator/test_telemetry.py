@@ -1,0 +1,152 @@
+"""The evaluator's series, read off its state when Prometheus asks."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.evaluator.evaluator import Evaluator
+from budaiscaler.evaluator.telemetry import EvaluatorCollector
+from tests import samples
+from tests.evaluator.world import World
+
+pytestmark = pytest.mark.looptime
+
+VERSION = version("budaiscaler")
+CHAT = {"namespace": "ml", "name": "chat"}
+
+
+def _registry(evaluator: Evaluator, world: World) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(EvaluatorCollector(evaluator, lambda: True, lambda: len(world.source.asked)))
+    return registry
+
+
+def _series_of(registry: CollectorRegistry, name: str) -> list[str]:
+    lines = generate_latest(registry).decode().splitlines()
+    return [line for line in lines if f'name="{name}"' in line]
+
+
+async def test_a_scaler_has_its_figures(world: World) -> None:
+    """Replicas, load, limits, and each source with its value and age."""
+    world.add("chat", replicas=4, says=200.0)
+    world.source.answers["usage"] = NoData(NoDataReason.TIMEOUT, "too slow")
+    sources = [samples.total(name="chat"), samples.level(name="usage")]
+    world.edit("chat", metricsSources=sources)
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(1)
+        figures = {
+            name: registry.get_sample_value(f"budaiscaler_{name}", CHAT)
+            for name in (
+                "desired_replicas",
+                "current_replicas",
+                "ready_replicas",
+                "desired_load_replicas",
+                "scaling_active",
+            )
+        }
+        assert figures == {
+            "desired_replicas": 100,
+            "current_replicas": 4,
+            "ready_replicas": 4,
+            "desired_load_replicas": 100,
+            "scaling_active": 1,
+        }
+        limits = {
+            limit: registry.get_sample_value("budaiscaler_limited", CHAT | {"limit": limit})
+            for limit in ("bounds", "tolerance")
+        }
+        assert limits == {"bounds": 1, "tolerance": 0}
+        queue = CHAT | {"source": "chat"}
+        assert registry.get_sample_value("budaiscaler_source_value", queue) == 200
+        assert registry.get_sample_value("budaiscaler_source_age_seconds", queue) == 0
+        silent = CHAT | {"source": "usage", "reason": "Timeout"}
+        assert registry.get_sample_value("budaiscaler_source_no_data", silent) == 1
+        usage = CHAT | {"source": "usage"}
+        assert registry.get_sample_value("budaiscaler_source_value", usage) is None
+
+
+async def test_a_scaler_that_is_gone_has_no_series(world: World) -> None:
+    """Deleted, given to another strategy, or no longer ours since we do not lead."""
+    for name in ("deleted", "given", "kept"):
+        world.add(name)
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(1)
+        assert _series_of(registry, "deleted")
+        assert _series_of(registry, "given")
+        world.delete("deleted")
+        world.edit("given", scalingStrategy="KPA")
+        await asyncio.sleep(30)
+        assert _series_of(registry, "deleted") == []
+        assert _series_of(registry, "given") == []
+        assert _series_of(registry, "kept")
+    assert _series_of(registry, "kept") == []
+
+
+async def test_a_scaler_that_cannot_be_evaluated_is_not_active_and_has_no_figures(
+    world: World,
+) -> None:
+    """An alert finds it; old figures would hide it."""
+    world.add("chat")
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(1)
+        world.edit("chat", minReplicas=200)
+        await asyncio.sleep(1)
+        assert registry.get_sample_value("budaiscaler_scaling_active", CHAT) == 0
+        assert len(_series_of(registry, "chat")) == 1
+
+
+async def test_a_scaler_without_data_is_not_active_but_has_its_replicas(world: World) -> None:
+    """What is held can still be seen."""
+    world.add("chat", says=NoData(NoDataReason.TIMEOUT, "too slow"))
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(1)
+        assert registry.get_sample_value("budaiscaler_scaling_active", CHAT) == 0
+        assert registry.get_sample_value("budaiscaler_desired_replicas", CHAT) == 4
+
+
+async def test_totals_count_what_happened(world: World) -> None:
+    """Evaluations, those that failed, changed decisions, writes, and queries really sent."""
+    world.add("chat")
+    world.add("invalid", minReplicas=200)
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(1)
+        world.source.answers["chat"] = 9.0
+        await asyncio.sleep(16)
+        totals = {
+            name: registry.get_sample_value(f"budaiscaler_{name}_total")
+            for name in (
+                "evaluations",
+                "evaluation_failures",
+                "decision_changes",
+                "status_writes",
+                "status_write_errors",
+                "source_queries",
+                "watch_restarts",
+            )
+        }
+    queries = len(world.source.asked)
+    assert totals["evaluations"] == queries + (totals["evaluation_failures"] or 0)
+    assert totals["source_queries"] == queries
+    assert totals["decision_changes"] == 2
+    assert totals["status_writes"] == world.writes() == 3
+    assert (totals["status_write_errors"], totals["watch_restarts"]) == (0, 0)
+
+
+async def test_a_copy_that_does_not_lead_says_so(world: World) -> None:
+    """It has its version and its totals, and no scaler."""
+    evaluator = world.evaluator()
+    registry = CollectorRegistry()
+    registry.register(EvaluatorCollector(evaluator, lambda: False, lambda: 0))
+    assert registry.get_sample_value("budaiscaler_leader") == 0
+    assert registry.get_sample_value("budaiscaler_build_info", {"version": VERSION}) == 1
+    assert b'namespace="' not in generate_latest(registry)

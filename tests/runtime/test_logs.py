@@ -1,0 +1,35 @@
+"""Logs are one JSON object a line on standard error, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+_PROGRAM = """
+import logging, structlog
+from budaiscaler.runtime import logs
+early = structlog.get_logger()
+logs.configure("info")
+early.debug("too_quiet")
+early.info("started", port=6443, error=ValueError("x"))
+try:
+    1 / 0
+except ZeroDivisionError:
+    early.exception("crashed")
+logging.getLogger("library").info("chatter")
+"""
+
+
+def test_json_lines() -> None:
+    """Each event is a line with time and level; a quieter level and libraries' chatter are left out."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True
+    )
+
+    started, crashed = (json.loads(line) for line in ran.stderr.splitlines())
+    assert (started["event"], started["level"], started["port"]) == ("started", "info", 6443)
+    assert started["error"] == "x"
+    assert started["timestamp"].endswith("Z")
+    assert "ZeroDivisionError" in crashed["exception"]
+    assert ran.stdout == ""

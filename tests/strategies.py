@@ -1,0 +1,107 @@
+"""What hypothesis draws: specs, observations and states as wild as users and clusters are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from budaiscaler.domain import readings
+from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.decision import Observation, Replicas, State
+from budaiscaler.domain.readings import NoData, NoDataReason, Observed
+from budaiscaler.kube.port import Json
+from tests import samples
+from tests.conftest import NOON
+
+INT32_MAX = 2**31 - 1
+
+Kinds = tuple[Callable[..., Json], ...]
+"""Makers of sources; see `samples`."""
+
+anything = st.floats()
+"""NaN, infinities, negatives, and everything between."""
+
+loads = st.floats(min_value=0, max_value=1e6)
+"""Numbers that a source might really give."""
+
+quantities = st.one_of(
+    st.integers(1, 10_000).map(str),
+    st.integers(1, 10_000_000).map(lambda milli: f"{milli}m"),
+    st.floats(1e-3, 1e6).map(repr),
+)
+"""Targets: quantities above 0."""
+
+tolerances = st.sampled_from([None, "0", "0.01", "0.1", "250m", "1"])
+
+
+@st.composite
+def specs(draw: st.DrawFn, *, of: Kinds = (samples.total, samples.level)) -> ScalerSpec:
+    """HPA-strategy specs with any mix of levels and totals, bounds and dead bands."""
+    kinds = draw(st.lists(st.sampled_from(of), min_size=1, max_size=4))
+    sources = [make(draw(quantities), name=f"source-{i}") for i, make in enumerate(kinds)]
+    fewest = draw(st.integers(0, 20))
+    most = draw(st.one_of(st.integers(max(1, fewest), 50), st.just(INT32_MAX)))
+    fields = {
+        "minReplicas": fewest,
+        "maxReplicas": most,
+        "hpa": {"manage": draw(st.sampled_from(["Auto", "Never"]))},
+    }
+    band = draw(tolerances)
+    if band is not None:
+        fields["behavior"] = samples.tolerance(band, draw(tolerances))
+    return samples.spec(*sources, **fields)
+
+
+observed: st.SearchStrategy[Observed] = st.one_of(
+    loads.map(readings.reading),
+    anything.map(readings.reading),
+    st.sampled_from(NoDataReason).map(lambda reason: NoData(reason, "of a drawn world")),
+)
+"""What a source may say."""
+
+
+@st.composite
+def replicas(draw: st.DrawFn) -> Replicas:
+    """Pods in any state: more ready than asked for, as in a rollout, or none."""
+    current = draw(st.one_of(st.integers(0, 60), st.just(INT32_MAX)))
+    return Replicas(
+        current=current,
+        ready=draw(st.integers(0, min(current, 200) + 5)),
+        unschedulable=draw(st.integers(0, 5)),
+    )
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """Any memory of a decision before `NOON`."""
+    ago = st.none() | st.integers(0, 3600).map(lambda s: NOON - timedelta(seconds=s))
+    return State(
+        recommended_load=draw(st.none() | st.floats(0, INT32_MAX)),
+        shortfall_since=draw(ago),
+        good_at=draw(ago),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that a decision is made of."""
+
+    spec: ScalerSpec
+    observation: Observation
+    state: State
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, says: st.SearchStrategy[Observed] = observed) -> World:
+    """A spec and an observation that fits it; sources may be absent from it, too."""
+    spec = draw(specs())
+    said = {
+        source.key: draw(says)
+        for source in spec.metrics_sources
+        if says is not observed or draw(st.integers(0, 9))
+    }
+    measured = draw(st.none() | st.floats(0, 3600))
+    return World(spec, Observation(draw(replicas()), said, measured), draw(states()))
