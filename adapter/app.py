@@ -21,6 +21,7 @@ from adapter.authn import Authenticator
 from adapter.authz import Attributes, Authorizer
 from adapter.discovery import Document
 from adapter.external_metrics import ExternalMetrics
+from adapter.serving import verified_peer
 from adapter.telemetry import Telemetry
 from adapter.wire import GROUP, GROUP_VERSION, ApiError
 
@@ -145,10 +146,8 @@ def _guard(
     authenticator: Authenticator, authorizer: Authorizer, telemetry: Telemetry
 ) -> Middleware:
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        transport = request.transport
-        peer = transport.get_extra_info("peercert") if transport is not None else None
         attributes = _attributes(request)
-        user = await authenticator.authenticate(peer, request.headers)
+        user = await authenticator.authenticate(verified_peer(request.transport), request.headers)
         await authorizer.authorize(user, attributes)
         if attributes.verb == "watch":
             raise ApiError(405, "metrics cannot be watched")
@@ -176,10 +175,9 @@ def _attributes(request: web.Request) -> Attributes:
     metric = request.match_info.get("metric")
     if metric is None:
         return authz.of_path(request.method, request.path)
-    watch = request.query.get("watch", "").lower() in {"true", "1"}
-    return authz.of_metric(
-        request.method, request.match_info["namespace"], metric.lower(), watch=watch
-    )
+    # As Kubernetes reads a boolean: whatever is not said to be false is true.
+    watch = request.query.get("watch", "false").lower() not in {"false", "0"}
+    return authz.of_metric(request.match_info["namespace"], metric.lower(), watch=watch)
 
 
 def _http_failure(request: web.Request, error: web.HTTPException) -> web.Response:

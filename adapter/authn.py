@@ -52,8 +52,8 @@ class RequestHeader:
         """Read the ConfigMap's data.
 
         Raises:
-            ConfigurationError: when the cluster has no front proxy configured; then nobody could
-                reach us through the API server.
+            ConfigurationError: when the cluster has no front proxy configured, so that nobody could
+                reach us through the API server, or when it cannot be read.
         """
         client_ca = data.get("requestheader-client-ca-file", "")
         if not client_ca:
@@ -64,7 +64,15 @@ class RequestHeader:
             )
 
         def names(key: str) -> tuple[str, ...]:
-            return tuple(json.loads(data.get(key) or "[]"))
+            try:
+                found = json.loads(data.get(key) or "[]")
+            except ValueError:
+                found = None
+            if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+                raise ConfigurationError(
+                    f"kube-system/extension-apiserver-authentication: {key} is no list of names"
+                )
+            return tuple(found)
 
         return cls(
             client_ca=client_ca,

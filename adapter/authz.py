@@ -18,8 +18,6 @@ ALWAYS_ALLOWED = frozenset({"/healthz", "/livez", "/readyz"})
 REMEMBER_S = 10.0
 REMEMBERED = 4096
 
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "deletecollection"}
-
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
@@ -56,10 +54,9 @@ class Attributes:
         return f'cannot {self.verb} path "{self.path}"'
 
 
-def of_metric(method: str, namespace: str, metric: str, *, watch: bool) -> Attributes:
-    """Say what a request for a metric is: a GET without an object's name is a list."""
-    verb = _VERBS.get(method, "watch" if watch else "list")
-    return Attributes(verb, namespace=namespace, resource=metric)
+def of_metric(namespace: str, metric: str, *, watch: bool) -> Attributes:
+    """Say what a read of a metric is: a GET without an object's name is a list."""
+    return Attributes("watch" if watch else "list", namespace=namespace, resource=metric)
 
 
 def of_path(method: str, path: str) -> Attributes:

@@ -94,14 +94,30 @@ class OwnCertificate:
             secret = await self.kube.get(path)
         except NotFoundError:
             secret = await self.kube.create(SECRETS.collection(self.namespace), self._made())
-        ca, leaf = self._read(secret)
-        now = self.wall_clock()
-        if leaf.is_due(now):
-            leaf = tls.issue_leaf(ca, self.dns_names, now)
+        try:
+            ca, known = _read(secret)
+            leaf = self._up_to_date(ca, known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"the Secret {self.namespace}/{self.secret} cannot be used ({error!r}): delete it "
+                "and it is made again, or mount your own certificate with --tls-cert-file"
+            ) from error
+        if leaf is not known:
             _log.info("serving_certificate_renewed", until=str(leaf.not_after))
             await self.kube.update(path, {**secret, "data": _data(ca, leaf)})
         self.ca_bundle = ca.certificate
         return leaf
+
+    def _up_to_date(self, ca: KeyPair, leaf: KeyPair) -> KeyPair:
+        """Renew the leaf when that is due, or when it lacks a name that we are called by.
+
+        Names it has stay: during an upgrade that renames the Service both are asked for.
+        """
+        now = self.wall_clock()
+        if not leaf.is_due(now) and leaf.dns_names.issuperset(self.dns_names):
+            return leaf
+        others = sorted(leaf.dns_names.difference(self.dns_names))
+        return tls.issue_leaf(ca, (*self.dns_names, *others), now)
 
     def _made(self) -> Json:
         now = self.wall_clock()
@@ -116,20 +132,6 @@ class OwnCertificate:
             "data": _data(ca, leaf),
         }
 
-    def _read(self, secret: Json) -> tuple[KeyPair, KeyPair]:
-        data = {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
-        try:
-            return (
-                KeyPair(data[_CA_CERTIFICATE], data[_CA_KEY]),
-                KeyPair(data[_CERTIFICATE], data[_KEY]),
-            )
-        except KeyError as error:
-            raise ConfigurationError(
-                f"the Secret {self.namespace}/{self.secret} lacks {error}: delete it and it is "
-                "made "
-                "again, or mount your own certificate with --tls-cert-file"
-            ) from error
-
 
 async def publish_ca_bundle(kube: Kube, api_service: str, bundle: bytes) -> bool:
     """Put `bundle` into our APIService if another stands there; True when it was changed."""
@@ -142,6 +144,14 @@ async def publish_ca_bundle(kube: Kube, api_service: str, bundle: bytes) -> bool
     await kube.patch(path, change, PatchType.MERGE)
     _log.info("ca_bundle_published", api_service=api_service)
     return True
+
+
+def _read(secret: Json) -> tuple[KeyPair, KeyPair]:
+    data = {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+    return (
+        KeyPair(data[_CA_CERTIFICATE], data[_CA_KEY]),
+        KeyPair(data[_CERTIFICATE], data[_KEY]),
+    )
 
 
 def _data(ca: KeyPair, leaf: KeyPair) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,7 +27,8 @@ class WatchedRequestHeader:
     """Keeps the last good configuration.
 
     Attributes:
-        changed: called after each change, to have TLS trust the new CA.
+        changed: called with each new one, to have TLS trust its CA; raises `ConfigurationError`
+            for a CA that is none.
     """
 
     kube: Kube
@@ -67,17 +67,16 @@ class WatchedRequestHeader:
                     "extension-apiserver-authentication-reader by a RoleBinding",
                 )
 
-    def _on_change(self, _: Key, old: Data | None, new: Data | None) -> None:
-        if new is None or new == old:
+    def _on_change(self, _: Key, __: Data | None, new: Data | None) -> None:
+        if new is None:
             return  # deleted: kube-apiserver writes it again; the last good one stands
         try:
             configuration = RequestHeader.read(new)
-        except (ConfigurationError, json.JSONDecodeError) as error:
-            _log.error("front_proxy_configuration_unusable", error=str(error))
-            return
-        if configuration != self._current:
-            self._current = configuration
             self.changed(configuration)
+        except ConfigurationError as error:
+            _log.error("front_proxy_configuration_unusable", error=str(error))
+        else:
+            self._current = configuration
 
 
 def _data(raw: Json, _: Data | None) -> Data:

@@ -18,9 +18,12 @@ _KEY = r"(?P<key>(?:[A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 _SETS = re.compile(rf"\s*{_KEY}\s+(?P<op>in|notin)\s*\((?P<set>[^()]*)\)\s*")
 _COMPARES = re.compile(rf"\s*{_KEY}\s*(?P<op>==|=|!=|>|<)\s*(?P<value>{_VALUE})\s*")
-_EXISTS = re.compile(rf"\s*(?P<not>!?)\s*{_KEY}\s*")
+_EXISTS = re.compile(rf"\s*(?:(?P<not>!)\s*)?{_KEY}\s*")
 _LEGAL_VALUE = re.compile(_VALUE)
 _EQUALITY = frozenset({"=", "=="})
+
+REMEMBERED_LENGTH = 128
+"""Enough for those of HPAs; thousands of parsed selectors of 8 KiB would fill the memory."""
 
 
 class SelectorError(ValueError):
@@ -44,13 +47,16 @@ class Selector:
         return all(test(labels) for test in self.tests)
 
 
-@lru_cache(maxsize=4096)
 def parse(text: str) -> Selector:
     """Parse a selector.
 
     Raises:
         SelectorError: naming the place where it stops making sense.
     """
+    return _parse_short(text) if len(text) <= REMEMBERED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> Selector:
     if not text.strip():
         return Selector()
     tests: list[Test] = []
@@ -62,6 +68,9 @@ def parse(text: str) -> Selector:
         test, position = _requirement(text, position + 1, demanded)
         tests.append(test)
     return Selector(tuple(tests), demanded)
+
+
+_parse_short = lru_cache(maxsize=4096)(_parse)
 
 
 def _requirement(text: str, position: int, demanded: dict[str, str]) -> tuple[Test, int]:
@@ -97,18 +106,13 @@ def _comparison(found: re.Match[str]) -> Test:
         return lambda labels: labels.get(key) == value
     if operator == "!=":
         return lambda labels: labels.get(key) != value
-    try:
-        bound = int(value)
-    except ValueError:
-        raise SelectorError(
-            f"unable to parse label selector: {operator} needs an integer"
-        ) from None
-    return lambda labels: _compares(labels.get(key), operator, bound)
+    if not value.isdecimal():
+        raise SelectorError(f"unable to parse label selector: {operator} needs an integer")
+    bound = int(value)
+    return lambda labels: _compares(labels.get(key, ""), operator, bound)
 
 
-def _compares(label: str | None, operator: str, bound: int) -> bool:
-    try:
-        value = int(label or "")
-    except ValueError:
+def _compares(label: str, operator: str, bound: int) -> bool:
+    if not label.isdecimal():
         return False
-    return value > bound if operator == ">" else value < bound
+    return int(label) > bound if operator == ">" else int(label) < bound

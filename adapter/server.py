@@ -87,11 +87,22 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
         EvaluatorCollector(evaluator, lambda: election.leading, lambda: prometheus.fetches)
     )
     certificate = ServedCertificate(_certificate_source(kube, settings), telemetry)
-    request_header = WatchedRequestHeader(kube, certificate.trust)
+
+    def trust(configuration: RequestHeader) -> None:
+        if certificate.trust(configuration.client_ca):
+            server.close_connections()
+
+    request_header = WatchedRequestHeader(kube, trust)
     grace = timedelta(seconds=settings.publish_grace)
+
+    def leaders_word() -> datetime | None:
+        # It says nothing about what we have not heard: our own watch may be broken.
+        as_of = election.as_of
+        return as_of and min(as_of, _now() - timedelta(seconds=scalers.behind_s))
+
     readiness = Readiness()
     app = make_app(
-        metrics=ExternalMetrics(store, lambda: election.as_of, grace, _now),
+        metrics=ExternalMetrics(store, leaders_word, grace, _now),
         authenticator=Authenticator(kube, request_header),
         authorizer=Authorizer(kube),
         readiness=readiness,
@@ -163,8 +174,8 @@ class ServedCertificate:
         """Load the certificate and serve it if it changed."""
         pair = await self.source.load()
         if pair != self._pair:
-            self._pair = pair
             self.context.use(pair, self._client_ca)
+            self._pair = pair
             self.telemetry.certificate_expires(pair.not_after)
 
     async def keep(self, interval_s: float) -> None:
@@ -173,14 +184,21 @@ class ServedCertificate:
             await asyncio.sleep(interval_s)
             try:
                 await self.refresh()
-            except (BudAIScalerError, ValueError, OSError) as error:
+            except BudAIScalerError as error:
                 _log.error("certificate_not_loaded", error=str(error))
 
-    def trust(self, configuration: RequestHeader) -> None:
-        """Believe the front proxy of that configuration from the next handshake on."""
-        self._client_ca = configuration.client_ca
+    def trust(self, client_ca: str) -> bool:
+        """Believe clients of that CA, and no other, from the next handshake on; True if it is new.
+
+        Raises:
+            ConfigurationError: it is no CA; the one before still counts.
+        """
+        if client_ca == self._client_ca:
+            return False
         if self._pair is not None:
-            self.context.use(self._pair, self._client_ca)
+            self.context.use(self._pair, client_ca)
+        self._client_ca = client_ca
+        return True
 
     def problem(self) -> str | None:
         """What is wrong with the certificate now."""

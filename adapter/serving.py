@@ -2,8 +2,9 @@
 
 An `SSLContext` cannot forget a CA, so a change makes a new context, and the server-name callback of
 the listening one hands it to the handshake; it also fires for clients that send no name, such as
-the API server's availability probe. Session tickets are off: a resumed session would skip the
-verification of a certificate whose CA is gone.
+the API server's availability probe. What was verified before a CA went must not outlive it: session
+tickets are off, the certificate of a session resumed all the same (TLS 1.2 can do it by number) is
+not believed, and connections made before are closed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Self
 import structlog
 from aiohttp import web
 
+from adapter.authn import PeerCertificate
+from budaiscaler.domain.errors import ConfigurationError
 from budaiscaler.runtime.tls import KeyPair
 
 KEEPALIVE_S = 120.0
@@ -38,17 +41,40 @@ class ServingContext:
         self.listening.sni_callback = self._hand_over
 
     def use(self, pair: KeyPair, client_ca: str | None) -> None:
-        """Serve `pair`, and believe client certificates of `client_ca`; without one, of nobody."""
+        """Serve `pair`, and believe client certificates of `client_ca`; without one, of nobody.
+
+        Raises:
+            ConfigurationError: one of them is none; what was used before still is.
+        """
         newest = _context()
-        _load(newest, pair)
+        try:
+            _load(newest, pair)
+        except ssl.SSLError as error:
+            raise ConfigurationError(
+                f"the serving certificate and its key cannot be used: {error}"
+            ) from error
         if client_ca is not None:
-            newest.load_verify_locations(cadata=client_ca)
+            try:
+                newest.load_verify_locations(cadata=client_ca)
+            except (ssl.SSLError, ValueError) as error:
+                raise ConfigurationError(
+                    f"the CA of the front proxy cannot be used: {error}"
+                ) from error
         self._newest = newest
 
     def _hand_over(
         self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _: ssl.SSLContext
     ) -> None:
         connection.context = self._newest
+
+
+def verified_peer(transport: asyncio.Transport | None) -> PeerCertificate | None:
+    """Give the client's certificate, if this very connection presented one and verified it."""
+    line = transport.get_extra_info("ssl_object") if transport is not None else None
+    if line is None or line.session_reused:
+        return None
+    peer: PeerCertificate | None = line.getpeercert()
+    return peer
 
 
 def _context() -> ssl.SSLContext:
@@ -106,6 +132,12 @@ class Server:
         self._runner = runner
         _log.info("serving", host=self.host or "*", port=self.port)
         return self
+
+    def close_connections(self) -> None:
+        """End every connection after the answer it is about to give, so that clients come anew."""
+        if self._runner is not None and self._runner.server is not None:
+            for connection in self._runner.server.connections:
+                connection.close()
 
     async def __aexit__(self, *_: object) -> None:
         self.draining = True

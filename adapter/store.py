@@ -7,6 +7,7 @@ old as its last good decision. Past the grace both are an error, and the HPA fre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 from budaiscaler.domain import times
 from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.budaiscaler import KIND, Strategy
-from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.domain.errors import InvalidSpecError, QuantityError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.cache import Cache, Key
 
@@ -109,11 +110,19 @@ def _items(scaler: Scaler) -> Iterator[tuple[str, Item]]:
 
 
 def _load(text: Any) -> str | None:
-    return text if isinstance(text, str) else None
+    try:
+        return _published(quantity.parse(str(text)))
+    except QuantityError:
+        return None
 
 
 def _value(text: Any) -> str | None:
     try:
-        return quantity.format_milli(float(text))
+        return _published(float(text))
     except (TypeError, ValueError):
         return None
+
+
+def _published(value: float) -> str | None:
+    """Give what was reported as a quantity; HPAs read a negative one as an overflow."""
+    return quantity.format_milli(value) if math.isfinite(value) and value >= 0 else None

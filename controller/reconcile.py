@@ -145,7 +145,10 @@ class Reconciler:
     async def _remove(self, scaler: Scaler, hpa: Hpa) -> None:
         """Delete our HPA; one that was adopted goes back to its owner instead."""
         path = HPAS.item(hpa.namespace, hpa.name)
-        adopted = hpa.name != naming.child_hpa(scaler.name)
+        own_name = naming.child_hpa(scaler.name)
+        adopted = (
+            hpa.name != own_name or scaler.annotations.get(naming.ADOPT_ANNOTATION) == own_name
+        )
         try:
             if adopted:
                 await self._release(path, scaler, hpa)

@@ -6,11 +6,16 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 
 from tests.fakes.kube import FakeKube
 
 # Or pytest-asyncio, which asks for the loop that was there before its own, makes one to be leaked.
 asyncio.set_event_loop(None)
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 """A Monday; tests that need a time count from it."""

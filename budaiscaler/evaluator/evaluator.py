@@ -292,7 +292,8 @@ class Evaluator:
             return self._readers.reads(scaler.namespace, metric)
 
         now_s = self.clock()
-        is_minor_due = now_s >= memory.minor_due_s
+        jitters = reporting.is_jitter(memory.written, report.status)
+        is_minor_due = now_s >= memory.minor_due_s + (reporting.JITTER_WAITS_S if jitters else 0)
         # Against what stands there too, since somebody may have edited it.
         befores = (memory.written, reporting.own_part(scaler.status)) if is_minor_due else ()
         if not (

@@ -4,7 +4,7 @@ Life of a cache: list in pages, diff against what was known, watch from the list
 bookmarks, and go on watching from the newest version each time the server ends the watch. A 410
 means that the version is too old, so it lists again and diffs: nobody has to notice. Any other
 failure is retried with back-off from the newest version known; meanwhile readers see the last
-state, and `silent_s` says how long nothing was heard.
+state, and `behind_s` says how old it may be.
 
 The back-off is forgotten once a watch has lasted. A list that succeeds proves nothing: with a
 server whose watches are always too old, ten thousand pods would be listed five times a second.
@@ -35,6 +35,8 @@ Listener = Callable[[Key, T | None, T | None], None]
 PAGE = 500
 WATCH_S = (240.0, 300.0)
 """A random length, so that many caches do not renew their watches at the same moment."""
+LONGEST_SILENCE_S = 180.0
+"""A watch on which nothing comes is given up before, and asked for anew."""
 SHORTEST_WATCH_S = 1.0
 """A server that ends watches faster than that would be asked in a tight loop."""
 
@@ -87,9 +89,10 @@ class Cache(Generic[T]):
         return iter(list(self.objects.items()))
 
     @property
-    def silent_s(self) -> float:
-        """Seconds since the server last told anything."""
-        return self.clock() - self._heard_at_s
+    def behind_s(self) -> float:
+        """Seconds by which the objects may be out of date; 0 while the server is heard regularly."""
+        silent_s = self.clock() - self._heard_at_s
+        return silent_s if silent_s > LONGEST_SILENCE_S else 0.0
 
     async def run(self) -> None:
         """Keep the cache up to date; ends only by cancellation."""

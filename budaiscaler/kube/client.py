@@ -80,6 +80,7 @@ class KubeClient:
         try:
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise _failure(response.status, await response.read())
+            yield WatchEvent("BOOKMARK", {"metadata": {}})
             async for line in response.content:
                 yield _event(line)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:

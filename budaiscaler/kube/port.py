@@ -20,7 +20,10 @@ class PatchType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One line of a watch: ADDED, MODIFIED, DELETED or BOOKMARK; errors are raised instead."""
+    """One line of a watch: ADDED, MODIFIED, DELETED or BOOKMARK; errors are raised instead.
+
+    The first is a BOOKMARK without a version: the server has accepted the watch.
+    """
 
     type: str
     object: Json

@@ -31,6 +31,16 @@ class KeyPair:
         """When the certificate ends."""
         return x509.load_pem_x509_certificate(self.certificate).not_valid_after_utc
 
+    @property
+    def dns_names(self) -> frozenset[str]:
+        """The names it identifies a server by."""
+        certificate = x509.load_pem_x509_certificate(self.certificate)
+        try:
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            return frozenset()
+        return frozenset(names.value.get_values_for_type(x509.DNSName))
+
     def is_due(self, now: datetime) -> bool:
         """Whether two thirds of its life are over, the usual time to renew."""
         certificate = x509.load_pem_x509_certificate(self.certificate)

@@ -6,5 +6,5 @@ and each has a loopback address of its own, on which a test may bind a simulated
 No container runtime, no root and no network are needed once the binaries are built.
 
 `control_plane` is what a test holds, `binaries` builds the tools, and `python -m e2e.cluster up`
-starts the same cluster detached. Nothing here knows BudAIScaler.
+starts the same cluster detached. Of all modules here only `installation` knows BudAIScaler.
 """

@@ -92,26 +92,29 @@ async def test_adoption_changes_the_hpa_in_place(world: World) -> None:
         assert world.reconciler.applies == 1
 
 
-async def test_an_adopted_hpa_is_released_and_not_deleted(world: World) -> None:
-    """It was somebody's before us: when we go it loses our marks and stays."""
-    world.add_hpa("theirs")
-    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
+@pytest.mark.parametrize("name", ["theirs", "chat-hpa"])
+async def test_an_adopted_hpa_is_released_and_not_deleted(world: World, name: str) -> None:
+    """It was somebody's before us: when we go it loses our marks and stays, whatever its name."""
+    world.add_hpa(name)
+    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: name})
     async with world.controlled():
         world.edit(hpa={"manage": "Never"})
         await settle()
-        released = world.hpas()["theirs"]["metadata"]
+        released = world.hpas()[name]["metadata"]
 
-        assert released["uid"] == "hpa-theirs"
+        assert released["uid"] == f"hpa-{name}"
         assert released["ownerReferences"] == []
         assert released["labels"] == {}
         assert world.kube.made("delete") == []
         assert ("chat", "Normal", "HPAReleased") in world.events()
         (change,) = (
             call.body
-            for call in world.kube.made("patch", "/horizontalpodautoscalers/theirs")
+            for call in world.kube.made("patch", f"/horizontalpodautoscalers/{name}")
             if isinstance(call.body, dict) and "spec" not in call.body
         )
-        assert change["metadata"]["uid"] == "hpa-theirs", "another of that name must not be touched"
+        assert change["metadata"]["uid"] == f"hpa-{name}", (
+            "another of that name must not be touched"
+        )
 
 
 async def test_an_hpa_that_vanishes_while_it_is_released_is_no_error(world: World) -> None:

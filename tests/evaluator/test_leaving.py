@@ -59,6 +59,19 @@ async def test_a_scaler_deleted_while_it_is_evaluated_leaves_nothing_behind(
     assert len(world.source.times("chat")) == 1
 
 
+async def test_a_scaler_whose_reports_were_refused_leaves_nothing_behind(world: World) -> None:
+    """The refusals of what is gone are not held against what is left."""
+    world.add("chat")
+    world.kube.fail("patch", "/status", OVERLOADED)
+    async with world.leading() as evaluator:
+        await asyncio.sleep(20)
+        assert not evaluator.vouches()
+        world.delete("chat")
+        await asyncio.sleep(0.1)
+        assert _kept(evaluator) == 0
+        assert evaluator.vouches()
+
+
 async def test_a_scaler_that_goes_just_as_its_turn_comes_is_not_evaluated(world: World) -> None:
     """Taken from the schedule, deleted before the first step: nothing is fetched or kept."""
     async with world.leading() as evaluator:

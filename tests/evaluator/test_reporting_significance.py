@@ -122,6 +122,21 @@ def test_anything_else_is_a_change_that_can_wait() -> None:
     assert not reporting.is_significant(before, after, _nobody)
 
 
+@pytest.mark.parametrize(
+    ("queue", "jitters"),
+    [
+        pytest.param(40.1, False, id="no-change-is-none"),
+        pytest.param(40.8, True, id="figures-that-moved-a-little"),
+        pytest.param(43.0, False, id="one-that-moved-more"),
+        pytest.param(90.0, False, id="another-course"),
+        pytest.param(DEAD, False, id="a-silent-source"),
+    ],
+)
+def test_jitter_is_a_little_of_the_same(queue: float | NoData, *, jitters: bool) -> None:
+    """Only figures and their wording differ, and none by more than five percent."""
+    assert reporting.is_jitter(_status(queue=40.1), _status(queue=queue)) is jitters
+
+
 def test_our_part_of_a_status_is_what_we_wrote() -> None:
     """Read back from beside the fields and conditions of others, in whatever order."""
     ours = _status()

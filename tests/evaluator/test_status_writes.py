@@ -45,14 +45,23 @@ async def test_a_new_need_is_written_at_its_evaluation(world: World) -> None:
             assert world.status("chat")["desiredScale"] == load
 
 
-async def test_a_value_that_nobody_reads_is_written_at_most_once_a_minute(world: World) -> None:
-    """A load that wobbles inside the dead band costs a write a minute."""
+@pytest.mark.parametrize(
+    ("wobble", "least", "most"),
+    [
+        pytest.param(0.09, 5, 11, id="more-than-five-percent-once-a-minute"),
+        pytest.param(0.01, 2, 4, id="less-every-five-minutes"),
+    ],
+)
+async def test_a_value_that_nobody_reads_is_written_now_and_then(
+    world: World, wobble: float, least: int, most: int
+) -> None:
+    """A load that wobbles inside the dead band costs few writes, the fewer the less it does."""
     world.add("chat", replicas=10)
     async with world.leading():
         for step in range(120):
-            world.source.answers["chat"] = 10 + step / 1000
+            world.source.answers["chat"] = 10.01 * (1 + wobble * (step % 7) / 6)
             await asyncio.sleep(5)
-    assert 8 <= world.writes() <= 11
+    assert least <= world.writes() <= most
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,7 @@ class FakeKube:
                 watcher.tell(where, event)
         self._watchers.append(watcher)
         try:
+            yield WatchEvent("BOOKMARK", {"metadata": {}})
             while (told := await watcher.queue.get()) is not None:
                 if isinstance(told, KubeError):
                     raise told

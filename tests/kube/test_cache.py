@@ -167,19 +167,3 @@ async def test_cancellation(kube: FakeKube) -> None:
     assert task.cancelled()
     assert kube._watchers == []
     assert dict(cache) == {("ns", "a"): "1"}
-
-
-async def test_silence(kube: FakeKube) -> None:
-    """How long nothing was heard counts from the last list, event or bookmark."""
-    cache = make(kube)
-
-    async with running(cache):
-        await asyncio.sleep(50)
-        assert cache.silent_s == pytest.approx(50)
-        kube.bookmark()
-        await settle()
-        assert cache.silent_s == pytest.approx(0)
-        await asyncio.sleep(30)
-        kube.put(item("a"), body("1"))
-        await settle()
-        assert cache.silent_s == pytest.approx(0)

@@ -179,7 +179,7 @@ async def test_back_off_is_forgotten(kube: FakeKube) -> None:
 
 
 async def test_readers_keep_the_last_state(kube: FakeKube) -> None:
-    """While the server is away readers see what was last known, and for how long."""
+    """While the server is away readers see what was last known."""
     kube.put(item("a"), body("1"))
     cache, listener = make(kube), Listener()
     cache.subscribe(listener)
@@ -192,8 +192,43 @@ async def test_readers_keep_the_last_state(kube: FakeKube) -> None:
         await asyncio.sleep(120)
 
         assert dict(cache) == {("ns", "a"): "1"}
-        assert cache.silent_s == pytest.approx(120, abs=1)
     assert listener.told == [("a", None, "1")]
+
+
+async def test_behind(kube: FakeKube) -> None:
+    """Objects may be as old as the last word of the server, once that is unusually long ago."""
+    cache = make(kube)
+
+    async with running(cache):
+        kube.end_watches(UNREACHABLE)
+        await asyncio.sleep(1)
+        kube.fail("watch", COLLECTION, UNREACHABLE)
+        kube.end_watches(UNREACHABLE)
+        await asyncio.sleep(179)
+        assert cache.behind_s == 0
+        await asyncio.sleep(21)
+        assert cache.behind_s == pytest.approx(200, abs=1)
+        kube.heal()
+        await asyncio.sleep(31)
+        assert cache.behind_s == 0
+
+
+@pytest.mark.parametrize("word", ["event", "bookmark", "a-new-watch"])
+async def test_any_word_counts(kube: FakeKube, word: str) -> None:
+    """An event, a bookmark and an accepted watch each say that nothing else was missed."""
+    cache = make(kube)
+
+    async with running(cache):
+        await asyncio.sleep(500)
+        assert cache.behind_s == pytest.approx(500)
+        if word == "event":
+            kube.put(item("a"), body("1"))
+        elif word == "bookmark":
+            kube.bookmark()
+        else:
+            kube.end_watches()
+        await settle()
+        assert cache.behind_s == 0
 
 
 class EndingKube(FakeKube):

@@ -33,7 +33,10 @@ def error(code: int, message: str = "too old resource version") -> dict[str, Any
 
 
 async def collect(kube: KubeClient, into: list[WatchEvent]) -> None:
-    async for told in kube.watch(PATH, {"resourceVersion": "7"}, 60):
+    """Watch, and keep what is told after the word that the watch is open."""
+    stream = kube.watch(PATH, {"resourceVersion": "7"}, 60)
+    assert await anext(stream) == WatchEvent("BOOKMARK", {"metadata": {}})
+    async for told in stream:
         into.append(told)  # noqa: PERF401 - those before a failure count
 
 

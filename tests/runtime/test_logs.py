@@ -22,7 +22,7 @@ logging.getLogger("library").info("chatter")
 
 
 def test_json_lines() -> None:
-    """Each event is a line with time and level; a quieter level and libraries' chatter are left out."""
+    """Each event is a line with time and level, without what is quieter and what libraries say."""
     ran = subprocess.run(
         [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True
     )
