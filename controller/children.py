@@ -99,7 +99,5 @@ def _behavior(behavior: Behavior | None) -> Json:
 def _rules(rules: ScalingRules | None) -> Json:
     if rules is None:
         return {}
-    rendered: dict[str, Any] = rules.model_dump(
-        by_alias=True, exclude_none=True, exclude={"tolerance"}, mode="json"
-    )
+    rendered: dict[str, Any] = rules.model_dump(by_alias=True, exclude_none=True, mode="json")
     return rendered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,6 @@ class Hpa:
     def is_owned_by(self, uid: str) -> bool:
         """Whether the scaler with that uid controls it."""
         return self.owner is not None and self.owner[2] == uid
-
-    def is_owned_by_any(self, uids: Collection[str]) -> bool:
-        """Whether one of these scalers controls it."""
-        return self.owner is not None and self.owner[2] in uids
 
     def is_child_of(self, scaler: str, uid: str) -> bool:
         """Whether it is that scaler's; one that lost its owner, in a restored backup say, is too.

@@ -70,7 +70,7 @@ def plan(
         told = Condition(conditions.ABLE_TO_SCALE, "True", "PublishOnly", message)
         return Plan(removes=ours, conditions=(told,))
     theirs = [hpa for hpa in here if hpa not in ours]
-    refusal = _refusal(scaler, spec, list(scalers), theirs, scaled_object)
+    refusal = _refusal(scaler, spec, scalers, theirs, scaled_object)
     if refusal is not None:
         return Plan(removes=ours, conditions=(refusal,))
 
@@ -86,7 +86,7 @@ def plan(
 def _refusal(
     scaler: Scaler,
     spec: ScalerSpec,
-    scalers: list[Scaler],
+    scalers: Iterable[Scaler],
     theirs: list[Hpa],
     scaled_object: str | None,
 ) -> Condition | None:
@@ -97,13 +97,11 @@ def _refusal(
         message = f"BudAIScaler {older.name} is older and scales the same workload: delete one"
         return Condition(conditions.ABLE_TO_SCALE, "False", "ConflictDetected", message)
     adopted = scaler.annotations.get(naming.ADOPT_ANNOTATION)
-    living = {other.uid for other in scalers}
     for hpa in theirs:
         is_here = hpa.target == target
         if hpa.name == (adopted or naming.child_hpa(scaler.name)):
             # What an earlier scaler of our name left is about to be collected, unless it is ours.
-            is_left = hpa.scaler == scaler.name and not hpa.is_owned_by_any(living)
-            if is_left or (is_here and hpa.owner is None and adopted):
+            if hpa.scaler == scaler.name or (is_here and hpa.owner is None and adopted):
                 continue
             return _foreign(hpa, is_here=is_here)
         if is_here and hpa.scaler is None:

@@ -156,7 +156,6 @@ class Reconciler:
                 await self.kube.delete(path, uid=hpa.uid)
         except NotFoundError:
             return
-        self._applied.pop(scaler.uid, None)
         done = "released" if adopted else "deleted"
         self._tell(scaler, f"HPA{done.capitalize()}", f"{done} HPA {hpa.name}")
 

@@ -90,7 +90,7 @@ class Cache(Generic[T]):
 
     @property
     def behind_s(self) -> float:
-        """Seconds by which the objects may be out of date; 0 while the server is heard regularly."""
+        """Seconds by which the objects may be out of date; 0 while the server is heard from."""
         silent_s = self.clock() - self._heard_at_s
         return silent_s if silent_s > LONGEST_SILENCE_S else 0.0
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.api import naming
-from controller.hpas import Hpa
+from controller.hpas import Hpa, project_hpa
 from controller.planning import Plan, plan
-from tests.controller.world import hpa, scaler
+from tests.controller.world import hpa, raw_hpa, scaler
 
 ADOPTING = {naming.ADOPT_ANNOTATION: "theirs"}
 OWN = "scaler-chat"
@@ -24,6 +24,20 @@ def verdict(plan: Plan) -> tuple[str | None, str | None, tuple[str, ...], list[t
         tuple(one.name for one in plan.removes),
         [(told.type, told.status, told.reason) for told in plan.conditions],
     )
+
+
+def another_groups(name: str) -> Hpa:
+    """An HPA whose owner has the name of our kind, in another API group."""
+    raw = raw_hpa(name, owner="x")
+    raw["metadata"]["ownerReferences"][0]["apiVersion"] = "scaler.example.com/v1"
+    return project_hpa(raw, None)
+
+
+def merely_listed(name: str) -> Hpa:
+    """An HPA with an owner that does not control it."""
+    raw = raw_hpa(name, owner="x", owner_kind="Tool")
+    raw["metadata"]["ownerReferences"][0]["controller"] = False
+    return project_hpa(raw, None)
 
 
 OWNED = ("AbleToScale", "True", "HPAOwned")
@@ -60,6 +74,17 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
         pytest.param(
             {}, [hpa("theirs", owner="x", owner_kind="Tool")], None, None, (), [FOREIGN],
             id="owned-by-a-tool",
+        ),
+        pytest.param(
+            {}, [hpa("x", owner="x", owner_kind="Tool", ours=True)], None, None, (), [FOREIGN],
+            id="our-labels-on-what-a-tool-owns",
+        ),
+        pytest.param(
+            {}, [another_groups("x")], None, None, (), [FOREIGN], id="owned-by-our-kind-of-another"
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [merely_listed("theirs")], "theirs", "theirs", (), [OWNED],
+            id="adopt-what-somebody-owns-without-control",
         ),
         pytest.param(
             {"annotations": ADOPTING}, [hpa("theirs")], "theirs", "theirs", (), [OWNED], id="adopt"

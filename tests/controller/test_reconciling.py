@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.errors import InvalidObjectError, OverloadedError
-from tests.controller.world import RESYNC_S, OldServer, World, hpa_path, settle
+from tests.controller.world import (
+    RESYNC_S,
+    OldServer,
+    World,
+    hpa_path,
+    raw_hpa,
+    scaler_path,
+    settle,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -304,3 +312,61 @@ async def test_a_watch_that_lags_tells_nothing_twice(world: World) -> None:
         await settle()
 
         assert world.events() == [("chat", "Normal", "HPACreated")]
+
+
+async def test_a_status_that_was_not_taken_is_written_again(world: World) -> None:
+    """What the server refuses to note is not taken for noted."""
+    world.add_scaler()
+    world.kube.fail("patch", "/status", OverloadedError(503, "ServiceUnavailable", "later"))
+    async with world.controlled():
+        assert world.condition() is None
+        world.kube.heal()
+        await asyncio.sleep(2 * RESYNC_S)
+
+        assert world.condition() == ("True", "HPAOwned")
+
+
+async def test_another_hpa_of_that_name_is_not_deleted(world: World) -> None:
+    """A deletion names the object: one that took its place before the watch told of it stays."""
+    world.add_scaler()
+    async with world.controlled():
+        world.kube.objects[hpa_path("chat-hpa")]["metadata"]["uid"] = "somebody-elses"
+        world.edit(hpa={"manage": "Never"})
+        await settle()
+
+        assert world.hpas()["chat-hpa"]["metadata"]["uid"] == "somebody-elses"
+
+
+async def test_the_latest_scaling_of_several_hpas_counts(world: World) -> None:
+    """While one HPA gives way to another, the time of the last scaling is the later one's."""
+    world.add_scaler()
+    for name, time in (("theirs", "2026-01-05T12:05:00Z"), ("chat-hpa", "2026-01-05T12:01:00Z")):
+        raw = raw_hpa(name, owner="scaler-chat")
+        world.kube.put(hpa_path(name), {**raw, "status": {"lastScaleTime": time}})
+    async with world.controlled():
+        assert list(world.hpas()) == ["theirs", "chat-hpa"]
+        assert world.scaler()["status"]["lastScaleTime"] == "2026-01-05T12:05:00Z"
+
+
+async def test_nothing_is_kept_of_a_scaler_that_is_gone(world: World) -> None:
+    """A controller that runs for a year does not grow with the scalers there have been."""
+    world.add_scaler()
+    async with world.controlled():
+        world.delete()
+        await settle()
+
+        assert world.reconciler._applied == {}
+        assert world.reconciler._reported == {}
+
+
+async def test_statuses_are_no_reason_to_look(world: World) -> None:
+    """A status that the evaluator writes every few seconds costs no look at the scaler."""
+    world.add_scaler()
+    async with world.controlled():
+        before = len(world.kube.made("get", "/scaledobjects"))
+        await asyncio.sleep(40)
+        raw = world.scaler()
+        world.kube.put(scaler_path("chat"), {**raw, "status": {**raw["status"], "actualScale": 3}})
+        await settle()
+
+        assert len(world.kube.made("get", "/scaledobjects")) == before

@@ -183,6 +183,18 @@ async def test_a_younger_scaler_is_told_of_an_edit_of_the_older(
         assert "second-hpa" in world.hpas()
 
 
+async def test_a_rival_without_an_hpa_counts_too(world: World) -> None:
+    """No HPA comes or goes with a scaler of another strategy; still the younger is told at once."""
+    world.add_scaler(created="2026-01-01T00:00:00Z", scalingStrategy="KPA")
+    world.add_scaler("second", created="2026-02-01T00:00:00Z")
+    async with world.controlled():
+        assert world.condition(name="second") == ("False", "ConflictDetected")
+        world.delete()
+        await settle()
+
+        assert world.condition(name="second") == ("True", "HPAOwned")
+
+
 async def test_an_older_scaler_that_comes_back_wins(world: World) -> None:
     """A restored scaler with an older time takes the workload; the younger's HPA goes."""
     world.add_scaler("second", created="2026-02-01T00:00:00Z")
@@ -256,8 +268,10 @@ async def test_without_keda_nobody_is_asked_again_for_a_while(
     scaled_objects = ScaledObjects(kube, loop_s)
     for _ in range(10):
         assert await scaled_objects.on(NAMESPACE, TARGET) is None
+    await asyncio.sleep(again_s - 1)
+    assert await scaled_objects.on(NAMESPACE, TARGET) is None
     assert len(kube.made("get")) == 1
 
-    await asyncio.sleep(again_s + 1)
+    await asyncio.sleep(2)
     assert await scaled_objects.on(NAMESPACE, TARGET) is None
     assert len(kube.made("get")) == 2

@@ -33,6 +33,7 @@ def test_a_third_of_the_pods_lost_is_not_a_third_of_the_users_gone() -> None:
     [
         pytest.param(None, 600, id="ten-minutes-until-starts-are-measured"),
         pytest.param(90.0, 180, id="twice-the-measured-start"),
+        pytest.param(0.5, 60, id="a-minute-at-least"),
         pytest.param(1200.0, 2400, id="also-where-that-is-longer"),
     ],
 )

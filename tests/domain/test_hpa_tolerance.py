@@ -66,6 +66,12 @@ def test_tolerance_zero_acts_on_exact_steps_and_not_on_noise(
     assert (decision.desired_load, decision.desired_replicas) == (published, decided)
 
 
+def test_nothing_at_all_is_no_noise() -> None:
+    """One replica without any load becomes none, where the bounds allow it."""
+    spec = samples.spec(behavior=samples.tolerance("0"), minReplicas=0, hpa={"manage": "Never"})
+    assert Story(spec).step(1, {"queue": 0}).desired_replicas == 0
+
+
 @given(st.integers(1, 500), st.lists(st.floats(-0.01, 0.01), min_size=1, max_size=20))
 def test_noise_of_two_percent_never_moves_a_workload_of_tolerance_zero(
     current: int, noise: list[float]

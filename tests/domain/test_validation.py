@@ -70,6 +70,12 @@ def test_a_spec_that_makes_sense_is_accepted(raw: dict[str, Any]) -> None:
             id="names-that-differ-by-case",
         ),
         pytest.param(
+            samples.raw_spec({**UNNAMED, "name": "a b"}, {**UNNAMED, "name": "a%b"}),
+            "spec: two of metricsSources would be published as a_b",
+            "set name",
+            id="names-that-a-path-makes-equal",
+        ),
+        pytest.param(
             samples.raw_spec(scaleTargetRef={"name": ""}),
             "spec.scaleTargetRef: scaleTargetRef.name",
             "name the workload",

@@ -35,6 +35,8 @@ ZERO_TOLERANCE_DOWN = 0.98
 """With tolerance 0 an exact 10 -> 11 acts, and two percent of noise does not."""
 
 UNMEASURED_STARTUP_BOUND = timedelta(minutes=10)
+SHORTEST_STARTUP_BOUND = timedelta(minutes=1)
+"""Replicas that start within a second are back before their metrics are (ADR 0016)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,8 @@ def _apply_tolerance(spec: ScalerSpec, load: float, current: int) -> tuple[float
         held = load <= ZERO_TOLERANCE_UP * current + SLACK
         band = f"not above {ZERO_TOLERANCE_UP:g} x {current}"
     else:
-        held = load >= ZERO_TOLERANCE_DOWN * (current - 1) - SLACK
+        # Nothing at all is no noise: without this, one replica would never become none.
+        held = load > 0 and load >= ZERO_TOLERANCE_DOWN * (current - 1) - SLACK
         band = f"not below {ZERO_TOLERANCE_DOWN:g} x {current - 1}"
     if not held:
         return load, None
@@ -296,7 +299,9 @@ def _next_change(winner: Candidate, hold_ends: datetime | None) -> NextChange | 
 
 
 def _startup_bound(p95_s: float | None) -> timedelta:
-    return UNMEASURED_STARTUP_BOUND if p95_s is None else timedelta(seconds=2 * p95_s)
+    if p95_s is None:
+        return UNMEASURED_STARTUP_BOUND
+    return max(SHORTEST_STARTUP_BOUND, timedelta(seconds=2 * p95_s))
 
 
 def _ceil(load: float) -> int:

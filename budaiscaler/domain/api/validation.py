@@ -141,6 +141,7 @@ def parse_spec(raw: Any) -> ScalerSpec:
 
 def _broken(spec: ScalerSpec) -> Iterable[str]:
     yield from _check("spec", SPEC, spec)
+    yield from _collisions(spec)
     yield from _check("spec.scaleTargetRef", TARGET, spec.scale_target_ref)
     for index, source in enumerate(spec.metrics_sources):
         yield from _check(f"spec.metricsSources[{index}]", SOURCE, source)
@@ -151,6 +152,14 @@ def _broken(spec: ScalerSpec) -> Iterable[str]:
         ):
             if rules is not None:
                 yield from _check(f"spec.behavior.{name}", RULES, rules)
+
+
+def _collisions(spec: ScalerSpec) -> Iterable[str]:
+    """Names that differ only in what a path cannot carry; CEL has no way to say that."""
+    keys = {source.key.lower() for source in spec.metrics_sources}
+    published = [naming.published_metric(key) for key in keys]
+    for name in sorted({name for name in published if published.count(name) > 1}):
+        yield f"spec: two of metricsSources would be published as {name}: set name on one of them"
 
 
 def _check(path: str, rules: Iterable[Rule[T]], value: T) -> Iterable[str]:
