@@ -133,11 +133,27 @@ class OwnCertificate:
         }
 
 
-async def publish_ca_bundle(kube: Kube, api_service: str, bundle: bytes) -> bool:
-    """Put `bundle` into our APIService if another stands there; True when it was changed."""
+async def publish_ca_bundle(
+    kube: Kube, api_service: str, *, service: str, namespace: str, bundle: bytes
+) -> bool:
+    """Put `bundle` into our APIService if another stands there; True when it was changed.
+
+    Raises:
+        ConfigurationError: the APIService leads to another's Service; with our CA in it, that
+            server's metrics would be lost to the whole cluster.
+        KubeError: it could not be read or written.
+    """
     path = API_SERVICES.item(None, api_service)
     wanted = base64.b64encode(bundle).decode()
     spec = (await kube.get(path)).get("spec", {})
+    leads_to = spec.get("service") or {}
+    if (leads_to.get("namespace"), leads_to.get("name")) != (namespace, service):
+        raise ConfigurationError(
+            f"APIService {api_service} leads to Service "
+            f"{leads_to.get('namespace')}/{leads_to.get('name')}, not to {namespace}/{service}: "
+            "only one server can have this API in a cluster; uninstall the other, or apply our "
+            "APIService over it"
+        )
     if spec.get("caBundle") == wanted and not spec.get("insecureSkipTLSVerify"):
         return False
     change = {"spec": {"caBundle": wanted, "insecureSkipTLSVerify": None}}

@@ -25,7 +25,7 @@ from adapter.settings import AdapterSettings
 from adapter.store import Store
 from adapter.telemetry import Telemetry
 from budaiscaler.domain.api.budaiscaler import SourceType, Strategy
-from budaiscaler.domain.errors import BudAIScalerError, KubeError, NotFoundError
+from budaiscaler.domain.errors import BudAIScalerError, NotFoundError
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import project_scaler
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
@@ -135,14 +135,17 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
 
     await certificate.refresh()
     try:
-        async with server, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             group.create_task(scalers.run())
             group.create_task(request_header.run())
             group.create_task(recorder.run())
             group.create_task(certificate.keep(settings.tls_reload_interval))
             group.create_task(election.run(lambda: evaluator.lead(election.as_of)))
             if isinstance(certificate.source, OwnCertificate) and settings.api_service:
-                group.create_task(_keep_ca_bundle(kube, settings.api_service, certificate.source))
+                group.create_task(_keep_ca_bundle(kube, settings, certificate.source))
+            # Innermost, so that it drains while all of the above goes on.
+            async with server:
+                await asyncio.Event().wait()
     finally:
         await prometheus.close()
 
@@ -188,17 +191,19 @@ class ServedCertificate:
                 _log.error("certificate_not_loaded", error=str(error))
 
     def trust(self, client_ca: str) -> bool:
-        """Believe clients of that CA, and no other, from the next handshake on; True if it is new.
+        """Believe clients of that CA, and no other, from the next handshake on.
+
+        Returns:
+            Whether another CA was believed before.
 
         Raises:
             ConfigurationError: it is no CA; the one before still counts.
         """
-        if client_ca == self._client_ca:
-            return False
-        if self._pair is not None:
+        before = self._client_ca
+        if client_ca != before and self._pair is not None:
             self.context.use(self._pair, client_ca)
         self._client_ca = client_ca
-        return True
+        return before not in {None, client_ca}
 
     def problem(self) -> str | None:
         """What is wrong with the certificate now."""
@@ -207,13 +212,19 @@ class ServedCertificate:
         return "expired" if _now() > self._pair.not_after else None
 
 
-async def _keep_ca_bundle(kube: Kube, api_service: str, own: OwnCertificate) -> None:
+async def _keep_ca_bundle(kube: Kube, settings: AdapterSettings, own: OwnCertificate) -> None:
     """Put our CA into the APIService, and put it back when a tool reverts it."""
     while True:
         try:
-            await publish_ca_bundle(kube, api_service, own.ca_bundle)
+            await publish_ca_bundle(
+                kube,
+                settings.api_service,
+                service=settings.service_name,
+                namespace=settings.namespace,
+                bundle=own.ca_bundle,
+            )
         except NotFoundError:
-            _log.warning("api_service_missing", api_service=api_service)
-        except KubeError as error:
-            _log.error("ca_bundle_not_published", api_service=api_service, error=str(error))
+            _log.warning("api_service_missing", api_service=settings.api_service)
+        except BudAIScalerError as error:
+            _log.error("ca_bundle_not_published", error=str(error))
         await asyncio.sleep(CA_BUNDLE_EVERY_S)

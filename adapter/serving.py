@@ -134,10 +134,10 @@ class Server:
         return self
 
     def close_connections(self) -> None:
-        """End every connection after the answer it is about to give, so that clients come anew."""
+        """End every connection, so that clients come anew; Go repeats what it was reading."""
         if self._runner is not None and self._runner.server is not None:
             for connection in self._runner.server.connections:
-                connection.close()
+                connection.force_close()  # a gentle close leaves an idle one open, and deaf
 
     async def __aexit__(self, *_: object) -> None:
         self.draining = True

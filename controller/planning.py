@@ -7,7 +7,7 @@ ScaledObject always wins, we yield and say who is there; among our own scalers t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.api import naming
@@ -69,12 +69,15 @@ def plan(
         message = "hpa.manage is Never: point your own HPA at desired-load"
         told = Condition(conditions.ABLE_TO_SCALE, "True", "PublishOnly", message)
         return Plan(removes=ours, conditions=(told,))
-    theirs = [hpa for hpa in here if hpa not in ours]
+    own_name = naming.child_hpa(scaler.name)
+    name = scaler.annotations.get(naming.ADOPT_ANNOTATION) or own_name
+    # One that the annotation names no longer goes back to who had it, and is foreign from then on.
+    given_back = [replace(hpa, owner=None) for hpa in ours if hpa.name not in (name, own_name)]
+    theirs = [*given_back, *(hpa for hpa in here if hpa not in ours)]
     refusal = _refusal(scaler, spec, scalers, theirs, scaled_object)
     if refusal is not None:
         return Plan(removes=ours, conditions=(refusal,))
 
-    name = scaler.annotations.get(naming.ADOPT_ANNOTATION) or naming.child_hpa(scaler.name)
     return Plan(
         wanted=children.hpa(scaler, spec, name),
         replaces=next((hpa for hpa in theirs if hpa.name == name), None),

@@ -21,9 +21,6 @@ TEST_TIMEOUT_S = 120
 NAME_LENGTH = 63
 AUDIT_LOG = "audit.log"
 AUDIT_POLICY = Path(__file__).parent / "manifests" / "audit-policy.yaml"
-GRACE = "30s"
-"""Of published values: short for the story that waits for its end, and longer than it takes
-another copy to take over from a leader that was killed."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,7 +89,7 @@ def budaiscaler(
     control_plane: ControlPlane, prometheus: RealPrometheus, exporter: Exporter
 ) -> Iterator[Running]:
     """BudAIScaler as shipped, with two adapters and a controller, for the whole session."""
-    flags = {"prometheus_url": prometheus.url, "publish_grace": GRACE}
+    flags = {"prometheus_url": prometheus.url, "publish_grace": f"{stories.PUBLISH_GRACE_S:g}s"}
     with installation.running(control_plane, **flags) as running:
         prometheus.wait_for("up", lambda samples: [s.value for s in samples] == [1])
         yield running

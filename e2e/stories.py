@@ -21,6 +21,9 @@ METRICS: Final = "/apis/external.metrics.k8s.io/v1beta1"
 DESIRED_LOAD: Final = "desired-load"
 SYNC_S: Final = 2.0
 """Between two looks of the HPA controller at an HPA."""
+PUBLISH_GRACE_S: Final = 30.0
+"""Of published values: short for the story that waits for its end, and longer than it takes another
+copy to take over from a leader that was killed."""
 SETTLE_S: Final = 20.0
 """Enough for a scrape, an evaluation, a reconciliation and two syncs, on a busy machine."""
 

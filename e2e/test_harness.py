@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster import identities, loopback, processes, waiting, workloads
+from e2e.cluster import identities, loopback, processes, standing, waiting, workloads
 from e2e.cluster.balancer import Balancer
 from e2e.cluster.components import Component, Settings
 from e2e.cluster.control_plane import ControlPlane
@@ -248,7 +248,7 @@ def test_failed_start_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_command_line(tmp_path: Path) -> None:
-    """`up` leaves a cluster behind and is idempotent, `status` sees it, `down` leaves nothing."""
+    """`up` leaves all of it behind and is idempotent, `status` sees it, `down` leaves nothing."""
     directory = tmp_path / "state"
 
     def run(command: str) -> subprocess.CompletedProcess[str]:
@@ -260,7 +260,7 @@ def test_command_line(tmp_path: Path) -> None:
     try:
         first = run("up")
         assert f"export KUBECONFIG={directory}/kubeconfig/admin.yaml\n" in first.stdout
-        records = [processes.record(directory, component) for component in Component]
+        records = [processes.record(directory, part) for part in standing.PARTS]
         started = [processes.Process.recorded(record) for record in records]
         assert all(started)
         assert run("up").returncode == 0

@@ -109,13 +109,14 @@ def test_raw_load(scaled: Story, kubectl: Kubectl) -> None:
     assert datetime.now(UTC) - time < timedelta(seconds=10)
 
 
-def test_api_service_is_available(kubectl: Kubectl) -> None:
-    """C01: the registration is available because the check passed."""
+def test_api_service_is_available(story: Story, kubectl: Kubectl) -> None:
+    """C01: the registration is available, because the check passed, 35 s after the adapter."""
     service = kubectl.json("get", "apiservice", API_SERVICE)
 
     assert condition(service, "Available") == "True"
     assert condition(service, "Available", "reason") == "Passed"
     assert service["spec"].get("insecureSkipTLSVerify") is not True
+    assert story.running.available_after_s < 35
 
 
 def test_bad_scaler_is_refused(story: Story, kubectl: Kubectl) -> None:

@@ -8,12 +8,10 @@ from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.cluster import waiting
 from e2e.cluster.api import Object
 from e2e.cluster.installation import condition
-from e2e.conftest import GRACE
-from e2e.stories import Story, told
+from e2e.stories import PUBLISH_GRACE_S, Story, told
 
 STALE_S = 60.0
 """A source is without data once its last good sample is that old."""
-GRACE_S = float(GRACE.removesuffix("s"))
 BREAKER_S = 30.0
 """The longest pause between two questions to a server that does not answer."""
 LATE_S = 10.0
@@ -58,7 +56,7 @@ def test_outage_of_prometheus(story: Story) -> None:
     # From then on they are held, with their true time, and after the grace they are none.
     assert held["status"]["desiredLoad"] == "4"
     assert first.json()["items"][0]["timestamp"] == held["status"]["holdingSince"]
-    assert GRACE_S - LATE_S < refused_s - noticed_s < GRACE_S + LATE_S
+    assert PUBLISH_GRACE_S - LATE_S < refused_s - noticed_s < PUBLISH_GRACE_S + LATE_S
     known = (held["status"]["holdingSince"], held["status"]["sources"][0]["noDataSince"])
     for answer, since in zip((load, source), known, strict=True):
         assert (answer.status, answer.json()["reason"]) == (503, "ServiceUnavailable")
@@ -89,5 +87,5 @@ def wait_until_refused(story: Story, held: Object) -> float:
         return None
 
     return waiting.until(
-        probe, what="the load to be refused", timeout_s=GRACE_S + LATE_S, interval_s=0.2
+        probe, what="the load to be refused", timeout_s=PUBLISH_GRACE_S + LATE_S, interval_s=0.2
     )

@@ -14,7 +14,6 @@
     │       ├── ExpiredError       410, a resourceVersion that is too old: list again
     │       ├── InvalidObjectError 422
     │       └── OverloadedError    429 and 5xx: try again later
-    └── LeadershipLostError        somebody else holds the Lease
 
 A metric source has no errors here: a source that cannot answer returns
 `budaiscaler.domain.readings.NoData`, since missing data is an ordinary value of this domain.
@@ -87,10 +86,6 @@ class InvalidObjectError(KubeStatusError):
 
 class OverloadedError(KubeStatusError):
     """429 or 5xx: the server cannot answer now."""
-
-
-class LeadershipLostError(BudAIScalerError):
-    """The Lease went to somebody else, or could not be renewed in time."""
 
 
 _BY_CODE: dict[int, type[KubeStatusError]] = {

@@ -23,6 +23,7 @@ from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.schedule import Schedule
 from budaiscaler.evaluator.writing import StatusWriter
+from budaiscaler.kube.backoff import Backoff
 from budaiscaler.kube.cache import Cache, Key
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Kube
@@ -192,8 +193,13 @@ class Evaluator:
 
     async def _withdraw(self, key: Key, scaler: Scaler) -> None:
         """Take back what we reported: it must not stand beside the report of another role."""
-        await self.writer.write(scaler, {})
-        self.writer.forget(key)
+        backoff = Backoff(cap_s=MAX_LATENESS_S, random=self.random)
+        while not await self.writer.write(scaler, {}):
+            self.writer.forget(key)  # that it is refused says nothing of the scalers we report on
+            await asyncio.sleep(backoff.next_s())
+            now = self.scalers.objects.get(key)
+            if now is None or now.uid != scaler.uid or self._is_ours(now):
+                return
 
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)

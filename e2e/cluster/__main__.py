@@ -6,13 +6,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from e2e.cluster import binaries, processes, waiting
-from e2e.cluster.components import Component, Settings
-from e2e.cluster.control_plane import ControlPlane
+from e2e.cluster import binaries, standing, waiting
 
 DIRECTORY: Final = Path(__file__).parents[2] / ".e2e"
-# Not the tests' range: they may run at the same time.
-POD_CIDR: Final = "127.200.0.1/16"
 
 
 def main() -> int:
@@ -25,7 +21,7 @@ def main() -> int:
     commands.add_parser("build", help="make the programs, unless the cache has them")
     up = commands.add_parser("up", help="start the cluster, or what of it is down")
     up.add_argument("--nodes", type=int, default=3, help="how many nodes a new cluster gets")
-    commands.add_parser("status", help="show the components; fails unless all of them run")
+    commands.add_parser("status", help="show what runs; fails unless all of it does")
     commands.add_parser("down", help="end the cluster and remove its data")
     arguments = parser.parse_args()
     directory: Path = arguments.directory
@@ -47,35 +43,30 @@ def main() -> int:
 
 
 def _up(directory: Path, nodes: int) -> int:
-    settings = Settings(nodes=nodes, pod_cidr=POD_CIDR)
-    cluster = ControlPlane(directory, settings, guarded=False)
-    cluster.up()
-    print(f"# Kubernetes is at {cluster.server}; logs are in {cluster.directory / 'log'}")
-    print(f"# kubectl is {cluster.binaries.kubectl}")
+    """Start it; what is printed can be read by a person and evaluated by a shell."""
+    up = standing.up(directory, nodes)
+    cluster = up.cluster
+    print(f"# Kubernetes is at {cluster.server}, Prometheus at {up.prometheus}")
+    print(f"# logs are in {cluster.directory / 'log'}; kubectl is {cluster.binaries.kubectl}")
     status = _status(directory, prefix="# ")
     print(f"export KUBECONFIG={cluster.kubeconfig}")
+    if shutil.which("kubectl") is None:
+        print(f"export PATH=$PATH:{cluster.binaries.kubectl.parent}")
     return status
 
 
 def _status(directory: Path, prefix: str = "") -> int:
     missing = 0
-    for component in Component:
-        process = processes.Process.recorded(processes.record(directory, component))
+    for name, process in standing.parts(directory):
         missing += process is None
         state = f"pid {process.pid}, {process.resident_kib() >> 10} MiB" if process else "down"
-        print(f"{prefix}{component:<24} {state}")
+        print(f"{prefix}{name:<24} {state}")
     return 1 if missing else 0
 
 
 def _down(directory: Path) -> int:
-    """End what the records name. Building or reading anything else could only go wrong."""
-    if not (directory / "cluster.json").exists():
+    if not standing.down(directory):
         print(f"there is no cluster in {directory}")
-        return 0
-    for component in reversed(Component):
-        if process := processes.Process.recorded(processes.record(directory, component)):
-            process.end(hard=True)
-    shutil.rmtree(directory)
     return 0
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from e2e.cluster import certs, kubeconfig
 from e2e.cluster.control_plane import ControlPlane
 
-TOKEN_LIFETIME: Final = "24h"
+TOKEN_LIFETIME: Final = "720h"
+"""Servers that were started by hand stay up for days, and read their kubeconfig once."""
 
 
 def token(cluster: ControlPlane, namespace: str, service_account: str) -> str:

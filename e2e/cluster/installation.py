@@ -124,9 +124,20 @@ class Installation:
         daemon = self._daemon(name, "adapter", ADAPTER, wanted)
         return Server(daemon, port, f"https://127.0.0.1:{port}")
 
-    def controller(self, name: str = CONTROLLER, **flags: str) -> Server:
+    def wait_until_available(self) -> None:
+        """Wait until the API server reaches the adapter, and takes its certificate."""
+        self.cluster.kubectl.wait_for(
+            lambda found: condition(found, "Available") == "True",
+            f"apiservice/{API_SERVICE}",
+            what="the adapter's API to be available",
+            timeout_s=READY_TIMEOUT_S,
+        )
+
+    def controller(
+        self, name: str = CONTROLLER, *, probe_port: int | None = None, **flags: str
+    ) -> Server:
         """Make one copy of the controller."""
-        (port,) = ports.pick(1)
+        port = ports.pick(1)[0] if probe_port is None else probe_port
         daemon = self._daemon(
             name,
             "controller",
@@ -155,9 +166,10 @@ class Running:
     Attributes:
         api: the API server, asked as its administrator.
         first_discovery: what the adapter said of its group before there was any scaler.
+        available_after_s: from when the adapters were ready until the API server had noticed.
         api_server_log_start: where the API server's log ended when the adapter became available.
         outages: when a test took the API server away, in seconds since the epoch.
-        expected_refusals: namespaces in which a test saw to it that something was forbidden.
+        expected_refusals: paths of which a test saw to it that they were forbidden.
     """
 
     cluster: ControlPlane
@@ -166,6 +178,7 @@ class Running:
     adapters: tuple[Server, Server]
     controller: Server
     first_discovery: loopback.Answer
+    available_after_s: float
     api_server_log_start: int
     outages: list[tuple[float, float]] = field(default_factory=list)
     expected_refusals: set[str] = field(default_factory=set)
@@ -255,13 +268,9 @@ def running(cluster: ControlPlane, **flags: str) -> Iterator[Running]:
             server.daemon.start()
         for server in (*adapters, controller):
             server.start()
+        ready_s = time.monotonic()
         api = Api(cluster.server, cluster.pki.pair("admin"))
-        cluster.kubectl.wait_for(
-            lambda found: condition(found, "Available") == "True",
-            f"apiservice/{API_SERVICE}",
-            what="the adapter's API to be available",
-            timeout_s=READY_TIMEOUT_S,
-        )
+        installation.wait_until_available()
         log = cluster.daemons[Component.APISERVER].log
         started = Running(
             cluster,
@@ -270,6 +279,7 @@ def running(cluster: ControlPlane, **flags: str) -> Iterator[Running]:
             adapters,
             controller,
             first_discovery=loopback.Answer(0, {}, ""),
+            available_after_s=time.monotonic() - ready_s,
             api_server_log_start=log.stat().st_size,
         )
         started.first_discovery = started.ask_as(

@@ -39,12 +39,21 @@ class RealPrometheus:
         directory: Is created; holds configuration, data and log.
         pods_of: Also scrape every pod of this cluster that is annotated `prometheus.io/scrape:
             "true"`, at its own address, on the port in `prometheus.io/port`.
+        port: The one that an earlier command chose; a free one if left out.
+        guarded: End it when this Python process ends, however that happens.
     """
 
-    def __init__(self, directory: Path, *, pods_of: ControlPlane | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        pods_of: ControlPlane | None = None,
+        port: int | None = None,
+        guarded: bool = True,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory.resolve()
-        (self.port,) = ports.pick(1)
+        self.port = port or ports.pick(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self._targets: dict[str, dict[str, str]] = {}
         self._write_targets()
@@ -60,7 +69,7 @@ class RealPrometheus:
             "--scrape.discovery-reload-interval=1s",
             "--log.level=warn",
         )
-        self.daemon = Daemon("prometheus", command, self.directory)
+        self.daemon = Daemon("prometheus", command, self.directory, guarded=guarded)
 
     def start(self) -> None:
         """Start it and wait until it answers queries."""

@@ -71,6 +71,7 @@ async def test_names(published: Published, name: str, asked: str) -> None:
     [
         pytest.param("", {"chat", "code"}, id="none"),
         pytest.param("scaler=chat", {"chat"}, id="one"),
+        pytest.param("scaler=code", {"code"}, id="the-other-one"),
         pytest.param("kind=BudAIScaler,scaler=chat", {"chat"}, id="as-the-child-asks"),
         pytest.param("scaler!=chat", {"code"}, id="another"),
         pytest.param("scaler in (chat,code)", {"chat", "code"}, id="several"),

@@ -113,8 +113,16 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             None, None, (), [FOREIGN], id="adopt-what-a-tool-owns",
         ),
         pytest.param(
-            {}, [hpa("theirs", owner=OWN)], "chat-hpa", None, ("theirs",), [OWNED],
+            {}, [hpa("theirs", owner=OWN)], None, None, ("theirs",), [FOREIGN],
             id="annotation-was-taken-away",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs"), hpa("before", owner=OWN)], None, None,
+            ("before",), [FOREIGN], id="annotation-names-another-now",
+        ),
+        pytest.param(
+            {"scaleTargetRef": {"name": "code"}}, [hpa("theirs", owner=OWN)], "chat-hpa", None,
+            ("theirs",), [OWNED], id="annotation-was-taken-away-and-the-target-changed",
         ),
         pytest.param(
             {}, [hpa(owner="scaler-before")], "chat-hpa", "chat-hpa", (), [OWNED],

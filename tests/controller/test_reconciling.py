@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from budaiscaler.domain.api import naming
 from budaiscaler.domain.errors import InvalidObjectError, OverloadedError
 from tests.controller.world import (
     RESYNC_S,
@@ -339,12 +340,12 @@ async def test_another_hpa_of_that_name_is_not_deleted(world: World) -> None:
 
 async def test_the_latest_scaling_of_several_hpas_counts(world: World) -> None:
     """While one HPA gives way to another, the time of the last scaling is the later one's."""
-    world.add_scaler()
+    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
     for name, time in (("theirs", "2026-01-05T12:05:00Z"), ("chat-hpa", "2026-01-05T12:01:00Z")):
         raw = raw_hpa(name, owner="scaler-chat")
         world.kube.put(hpa_path(name), {**raw, "status": {"lastScaleTime": time}})
     async with world.controlled():
-        assert list(world.hpas()) == ["theirs", "chat-hpa"]
+        assert list(world.hpas()) == ["theirs"]
         assert world.scaler()["status"]["lastScaleTime"] == "2026-01-05T12:05:00Z"
 
 

@@ -117,6 +117,24 @@ async def test_an_adopted_hpa_is_released_and_not_deleted(world: World, name: st
         )
 
 
+async def test_the_annotation_taken_away_gives_the_hpa_back(world: World) -> None:
+    """Without it the HPA is its owner's again, and foreign to us: none of ours comes beside it."""
+    world.add_hpa("theirs")
+    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
+    async with world.controlled():
+        world.annotate()
+        await settle()
+
+        assert list(world.hpas()) == ["theirs"]
+        assert world.hpas()["theirs"]["metadata"]["ownerReferences"] == []
+        assert world.condition() == ("False", "ForeignAutoscaler")
+        assert [reason for _, _, reason in world.events()] == [
+            "HPAAdopted",
+            "HPAReleased",
+            "ForeignAutoscaler",
+        ]
+
+
 async def test_an_hpa_that_vanishes_while_it_is_released_is_no_error(world: World) -> None:
     """What is gone already was all that was wanted."""
     world.add_scaler()

@@ -138,6 +138,24 @@ async def test_a_share_that_could_not_be_taken_back_makes_no_ghost(world: World)
         await asyncio.sleep(300)
         assert _kept(evaluator) == 0
         assert evaluator.vouches()
+        assert "desiredLoad" in world.status("chat")
+        world.kube.heal()
+        await asyncio.sleep(61)
+        assert not any(world.status("chat").values())
+
+
+async def test_a_share_is_not_taken_back_from_a_scaler_that_is_ours_again(world: World) -> None:
+    """The strategy goes back while the server refuses: what is reported from then on stays."""
+    world.add("chat")
+    async with world.leading():
+        await asyncio.sleep(1)
+        world.kube.fail("patch", "/status", OVERLOADED)
+        world.edit("chat", scalingStrategy="KPA")
+        await asyncio.sleep(10)
+        world.edit("chat", scalingStrategy="HPA")
+        world.kube.heal()
+        await asyncio.sleep(120)
+        assert "desiredLoad" in world.status("chat")
 
 
 async def test_an_evaluation_under_way_does_not_write_to_what_is_no_longer_ours(

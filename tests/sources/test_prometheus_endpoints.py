@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import pytest
 
@@ -65,14 +64,12 @@ async def test_nobody_listens() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         source = PrometheusSource(deadline_s=5)
-        started_s = time.monotonic()
         found = await source.fetch(request(f"http://127.0.0.1:{unused.getsockname()[1]}"))
         await source.close()
 
     assert isinstance(found, NoData)
     assert found.reason is NoDataReason.UNREACHABLE
     assert "check that it runs" in found.message
-    assert time.monotonic() - started_s < 1
 
 
 async def test_unknown_host() -> None:
