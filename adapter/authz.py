@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from async_lru import alru_cache
 
@@ -19,9 +19,8 @@ REMEMBER_S = 10.0
 REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """What is asked for; hashable, since answers are remembered by it.
+class Attributes(NamedTuple):
+    """What is asked for; answers are remembered by it.
 
     A metric has `namespace` and `resource`, everything else a `path`.
     """

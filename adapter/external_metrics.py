@@ -18,13 +18,14 @@ class ExternalMetrics:
     """The read side of the metrics API.
 
     Attributes:
-        leaders_word: when the evaluating leader last vouched for what it reported.
+        leaders_word: when the evaluating leader last vouched for what it reported, as far as is
+            known at the time given.
         grace: how long a value stands after it was last known to be right.
         wall_clock: aware time.
     """
 
     store: Store
-    leaders_word: Callable[[], datetime | None]
+    leaders_word: Callable[[datetime], datetime | None]
     grace: timedelta
     wall_clock: Callable[[], datetime]
 
@@ -47,22 +48,27 @@ class ExternalMetrics:
             raise ApiError(
                 404, f"the metric {metric} is not published by any scaler in namespace {namespace}"
             )
-        name = metric.lower()
-        return wire.encode(
-            wire.value_list(
-                [self._render(name, item) for item in items if selector.matches(item.labels)]
-            )
+        now = self.wall_clock()
+        word = self.leaders_word(now)
+        return wire.value_list(
+            [
+                (item.text, times.rfc3339(self._known_as_of(metric, item, word, now)))
+                for item in items
+                if selector.matches(item.labels)
+            ]
         )
 
-    def _render(self, metric: str, item: Item) -> wire.Json:
-        as_of = item.as_of(self.leaders_word())
-        scaler = item.labels["scaler"]
-        if as_of is None or item.value is None:
-            raise ApiError(503, f"{metric} of scaler {scaler} has no data yet: see its conditions")
-        if self.wall_clock() - as_of > self.grace:
-            raise ApiError(
-                503,
-                f"{metric} of scaler {scaler} is not known since {times.rfc3339(as_of)}: "
-                "see its conditions, and that the adapter has a leader",
-            )
-        return wire.value_item(metric, dict(item.labels), times.rfc3339(as_of), item.value)
+    def _known_as_of(
+        self, metric: str, item: Item, leaders_word: datetime | None, now: datetime
+    ) -> datetime:
+        as_of = item.as_of(leaders_word)
+        if as_of is not None and now - as_of <= self.grace:
+            return as_of
+        what = f"{metric.lower()} of scaler {item.labels[naming.LABEL_SCALER]}"
+        if as_of is None:
+            raise ApiError(503, f"{what} has no data yet: see its conditions")
+        raise ApiError(
+            503,
+            f"{what} is not known since {times.rfc3339(as_of)}: "
+            "see its conditions, and that the adapter has a leader",
+        )

@@ -95,10 +95,10 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     request_header = WatchedRequestHeader(kube, trust)
     grace = timedelta(seconds=settings.publish_grace)
 
-    def leaders_word() -> datetime | None:
+    def leaders_word(now: datetime) -> datetime | None:
         # It says nothing about what we have not heard: our own watch may be broken.
         as_of = election.as_of
-        return as_of and min(as_of, _now() - timedelta(seconds=scalers.behind_s))
+        return as_of and min(as_of, now - timedelta(seconds=scalers.behind_s))
 
     readiness = Readiness()
     app = make_app(

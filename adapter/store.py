@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from adapter import wire
 from budaiscaler.domain import times
 from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.budaiscaler import KIND, Strategy
@@ -27,17 +28,17 @@ class Item:
 
     Attributes:
         labels: what selectors see.
-        value: a quantity; None when there never was any data.
+        text: rendered for the wire; empty when there never was any data.
         held_since: time of the last good data where there is none now; None while there is.
     """
 
     labels: Mapping[str, str]
-    value: str | None
+    text: str
     held_since: datetime | None
 
     def as_of(self, leaders_word: datetime | None) -> datetime | None:
         """When this value was last known to be right; None if never."""
-        if self.value is None:
+        if not self.text:
             return None
         return self.held_since if self.held_since is not None else leaders_word
 
@@ -97,7 +98,7 @@ def _items(scaler: Scaler) -> Iterator[tuple[str, Item]]:
     )
     status = scaler.status if is_current else {}
     held_since = times.parse(status.get("holdingSince"))
-    yield naming.DESIRED_LOAD, Item(labels, _load(status.get("desiredLoad")), held_since)
+    yield _item(naming.DESIRED_LOAD, labels, _load(status.get("desiredLoad")), held_since)
     if isinstance(scaler.spec, InvalidSpecError):
         return
     reported = {entry.get("name"): entry for entry in status.get("sources") or ()}
@@ -106,7 +107,15 @@ def _items(scaler: Scaler) -> Iterator[tuple[str, Item]]:
         entry = reported.get(source.key, {})
         since = times.parse(entry.get("noDataSince"))
         name = naming.published_metric(source.key)
-        yield name, Item(source_labels, _value(entry.get("value")), since)
+        yield _item(name, source_labels, _value(entry.get("value")), since)
+
+
+def _item(
+    name: str, labels: Mapping[str, str], value: str | None, held_since: datetime | None
+) -> tuple[str, Item]:
+    # Rendered once a change, not once a request: encoding took a tenth of the time of an answer.
+    text = "" if value is None else wire.value_item(name, labels, value)
+    return name, Item(labels, text, held_since)
 
 
 def _load(text: Any) -> str | None:

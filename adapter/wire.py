@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 GROUP = "external.metrics.k8s.io"
@@ -53,31 +54,35 @@ def status(code: int, message: str) -> Json:
     }
 
 
-def value_item(name: str, labels: dict[str, str], timestamp: str, value: str) -> Json:
-    """Render one `ExternalMetricValue`.
+def value_item(name: str, labels: Mapping[str, str], value: str) -> str:
+    """Render one `ExternalMetricValue` up to its time, which `value_list` puts in.
 
     Args:
         name: of the metric, never empty.
         labels: of the item.
-        timestamp: RFC 3339 with a zone; a naive one would make the whole list undecodable.
         value: a quantity of at most milli precision, finite and not negative.
     """
-    return {"metricName": name, "metricLabels": labels, "timestamp": timestamp, "value": value}
+    rendered = _encode({"metricName": name, "metricLabels": labels, "value": value})
+    return f'{rendered[:-1]},"timestamp":"'
 
 
-def value_list(items: list[Json]) -> Json:
-    """Render an `ExternalMetricValueList`; `items` is never null."""
-    return {
-        "kind": "ExternalMetricValueList",
-        "apiVersion": GROUP_VERSION,
-        "metadata": {},
-        "items": items,
-    }
+def value_list(items: Iterable[tuple[str, str]]) -> bytes:
+    """Put an `ExternalMetricValueList` together; its items are never null.
 
-
-_encoder = json.JSONEncoder(separators=(",", ":"))
+    Args:
+        items: each as `value_item` rendered it, and its time: RFC 3339 with a zone; a naive one
+            would make the whole list undecodable.
+    """
+    joined = ",".join([f'{item}{timestamp}"}}' for item, timestamp in items])
+    return f"{_LIST_HEAD}{joined}]}}".encode()
 
 
 def encode(document: Json) -> bytes:
     """Encode compactly, with keys as given: deterministic for an equal document."""
-    return _encoder.encode(document).encode()
+    return _encode(document).encode()
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_LIST_HEAD = (
+    f'{{"kind":"ExternalMetricValueList","apiVersion":"{GROUP_VERSION}","metadata":{{}},"items":['
+)

@@ -75,7 +75,7 @@ class Published:
         """Ask, after everything that was put has become known; gives the items."""
         for _ in range(10):
             await asyncio.sleep(0)
-        metrics = ExternalMetrics(self.store, lambda: self.word, GRACE, lambda: self.now)
+        metrics = ExternalMetrics(self.store, lambda _: self.word, GRACE, lambda: self.now)
         items: list[Json] = json.loads(metrics.answer(namespace, metric, selector))["items"]
         return items
 
