@@ -15,8 +15,8 @@ from budaiscaler.kube import client
 from budaiscaler.runtime import logs, settings, stopping
 
 GC_THRESHOLDS = (10_000, 20, 50)
-"""Thousands of scalers and pods live long, and are searched for cycles in vain: answers take 5 % less
-time than with the defaults, the slowest hundredth 15 % less."""
+"""Thousands of scalers and pods live long, and are searched for cycles in vain: answers take 5 %
+less time than with the defaults, the slowest hundredth 15 % less."""
 
 
 async def _run(options: AdapterSettings) -> None:
