@@ -78,8 +78,8 @@ class Election:
     _seen_at_s: float = 0.0
     _holders_duration_s: float = 0.0
     _said: str | None = None
-    _word: datetime | None = None
-    _word_read_at_s: float = 0.0
+    _read_at_s: float = 0.0
+    _as_of: datetime | None = None
 
     @property
     def as_of(self) -> datetime | None:
@@ -87,10 +87,7 @@ class Election:
 
         By the leader's clock, but never later than by ours when we first read it.
         """
-        if self._word is None:
-            return None
-        read_at = self.wall_clock() - timedelta(seconds=self.clock() - self._word_read_at_s)
-        return self._word if self._word - read_at < _DRIFT else read_at
+        return self._as_of
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Take part until cancelled; run `lead` while leading and cancel it when leadership ends.
@@ -134,6 +131,7 @@ class Election:
             When the claim was sent, so at the earliest when others saw it; None if there is none,
             also when the API server fails.
         """
+        self._bound_word()
         try:
             async with asyncio.timeout(within_s):
                 lease = await self._read_or_create()
@@ -188,7 +186,16 @@ class Election:
         self._holders_duration_s = float(spec.get("leaseDurationSeconds") or 0)
         said = (lease["metadata"].get("annotations") or {}).get(AS_OF_ANNOTATION)
         if said != self._said:
-            self._said, self._word, self._word_read_at_s = said, times.parse(said), self.clock()
+            self._said, self._as_of, self._read_at_s = said, times.parse(said), self.clock()
+        self._bound_word()
+
+    def _bound_word(self) -> None:
+        """Make the word at least as old as it is known here; again, since our clock may be set."""
+        if self._as_of is None:
+            return
+        read_at = self.wall_clock() - timedelta(seconds=self.clock() - self._read_at_s)
+        if self._as_of - read_at >= _DRIFT:
+            self._as_of = read_at
 
     def _is_held_by_other(self) -> bool:
         holder = self._record[0] if self._record else None

@@ -173,13 +173,15 @@ async def test_word_from_the_future_of_nobody(field: Field, kube: FakeKube) -> N
     await field.stop()
 
 
-async def test_own_clock_that_is_set_back(field: Field) -> None:
+@pytest.mark.parametrize("is_cut", [False, True], ids=["connected", "cut-off"])
+async def test_own_clock_that_is_set_back(field: Field, is_cut: bool) -> None:  # noqa: FBT001 - a row
     """A word grows old by the time that passes here, also when our own clock is set back."""
     first, second = field.candidate("a"), field.candidate("b", vouches=lambda: False)
     first.start()
     second.start()
     await field.watch_for(10.5)
     first.link.is_cut = True
+    second.link.is_cut = is_cut
     second.wall_clock.error = -timedelta(hours=1)
 
     await field.watch_for(60)
