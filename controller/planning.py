@@ -44,8 +44,7 @@ def workload(scaler: Scaler, all_hpas: Iterable[Hpa]) -> Target | None:
     """The workload of a scaler: by its spec, or where that is broken, of the HPA that it has."""
     if not isinstance(scaler.spec, InvalidSpecError):
         return hpas.of_spec(scaler.spec.scale_target_ref)
-    child = _standing(scaler, _children(scaler, all_hpas))
-    return child.target if child is not None else None
+    return next((child.target for child in _children(scaler, all_hpas)), None)
 
 
 def plan(
@@ -108,9 +107,9 @@ def _as_it_stands(
 ) -> Plan:
     """An edit that went wrong takes nothing away; what stands yields to others as ever."""
     ours, others, strays = hpas
-    child = _standing(scaler, ours)
-    if child is None:
+    if not ours:
         return Plan(removes=tuple(strays), keeps=TOLD_WITHOUT_HPA)
+    child = ours[0]
     refusal = rivals.refusal(scaler, child.target, child.name, scalers, others, scaled_object)
     if refusal is not None:
         return Plan(removes=(*ours, *strays), conditions=(refusal,))
@@ -134,12 +133,6 @@ def _own_name(scaler: Scaler) -> str:
 
 def _children(scaler: Scaler, all_hpas: Iterable[Hpa]) -> tuple[Hpa, ...]:
     return tuple(hpa for hpa in all_hpas if hpa.is_child_of(scaler.name, scaler.uid))
-
-
-def _standing(scaler: Scaler, ours: Iterable[Hpa]) -> Hpa | None:
-    """The HPA of a scaler; should there be several for a moment, the one that stays."""
-    name = _own_name(scaler)
-    return min(ours, key=lambda hpa: (hpa.name != name, hpa.name), default=None)
 
 
 def _told(spec: ScalerSpec, name: str, child: Hpa | None) -> Iterable[Condition]:

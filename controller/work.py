@@ -73,8 +73,7 @@ class ControllerWork:
         if old is None or new is None or _asked(old) != _asked(new):
             self._add([key])
             # One that comes, goes or turns elsewhere changes who is the oldest.
-            standing = {hpa.target for hpa in self.reconciler.targets.hpas_of(key)}
-            self._add_concerned(key[0], standing.union(_targets(old), _targets(new)))
+            self._add_concerned(key[0], _targets(old) | _targets(new))
 
     def _on_hpa(self, key: Key, old: Hpa | None, new: Hpa | None) -> None:
         if not self._is_leading:

@@ -120,6 +120,14 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             id="so-does-what-it-adopted-under-our-name",
         ),
         pytest.param(
+            {}, [hpa("theirs", target="code", adopter="scaler-before")], "chat-hpa", None,
+            ("theirs",), [OWNED], id="also-where-it-is-in-nobodys-way",
+        ),
+        pytest.param(
+            {}, [hpa(owner=OWN, adopter=OWN)], "chat-hpa", None, (), [OWNED],
+            id="an-owner-reference-outweighs-a-mark",
+        ),
+        pytest.param(
             {"annotations": ADOPTING}, [made_by_a_tool("theirs", adopter=OWN)],
             None, None, ("theirs",), [FOREIGN], id="a-tool-came-to-own-what-we-adopted",
         ),

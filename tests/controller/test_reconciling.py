@@ -183,6 +183,17 @@ async def test_a_server_that_drops_the_tolerance_is_told() -> None:
     assert reasons.count("ToleranceNotSupported") == 1
 
 
+async def test_a_server_that_was_upgraded_between_terms() -> None:
+    """A leader that never said that steps are inexact takes it back when they are exact now."""
+    world = World(Server(knows_tolerance=False))
+    world.add_scaler()
+    async with world.controlled():
+        assert world.condition("ExactScaling") == ("False", "ToleranceNotSupported")
+    world.kube.knows_tolerance = True
+    async with world.controlled():
+        assert world.condition("ExactScaling") is None
+
+
 async def test_a_server_that_keeps_the_tolerance_is_not_spoken_of(world: World) -> None:
     """Exact steps are what everybody expects; also an edit that takes the field away is no news."""
     world.add_scaler()

@@ -36,10 +36,24 @@ async def test_a_leader_that_comes_back_sees_what_is_new(world: World) -> None:
 
         world.remove_hpa("theirs")
         await settle()
+        events = world.events()
         async with running(first.lead()):
             await settle()
             assert world.condition() == ("True", "HPAOwned")
             assert list(world.hpas()) == ["chat-hpa"]
+            # Nor is it no news to whom it has told the same before.
+            assert ("chat", "Normal", "HPAOwned") in world.events()[len(events) :]
+
+
+async def test_each_term_writes_what_it_cannot_know(world: World) -> None:
+    """What another leader made of an HPA since is not known by what one was answered before it."""
+    async with world.listening() as work:
+        for _ in range(2):
+            async with running(work.lead()):
+                await settle()
+
+        assert world.reconciler.keeper.applies == 2
+        assert len(world.kube.made("patch", "/status")) == 1
 
 
 async def test_a_copy_that_waits_writes_nothing(world: World) -> None:
@@ -63,20 +77,25 @@ async def test_a_copy_that_lost_the_lead_stops(world: World) -> None:
         await asyncio.sleep(3 * RESYNC_S)
 
         assert world.writes() == before
+        assert work._queue._known == set(), "nobody would ever work on it"
 
 
 async def test_nothing_is_kept_of_a_scaler_that_went_between_terms(world: World) -> None:
     """A copy that led once does not remember for ever what it wrote then."""
+    world.add_scaler("refused")
+    away = OverloadedError(503, "ServiceUnavailable", "come back later")
+    world.kube.fail("patch", "/refused/status", away)
     async with world.listening() as work:
         async with running(work.lead()):
             await settle()
+        assert world.reconciler.reporter._reported
         world.delete()
+        world.delete("refused")
         await settle()
-        async with running(work.lead()):
-            await settle()
 
-            assert world.reconciler.keeper._applied == {}
-            assert world.reconciler.reporter._reported == {}
+        assert world.reconciler.keeper._applied == {}
+        assert world.reconciler.reporter._reported == {}
+        assert world.reconciler.writer._refused == {}
 
 
 async def test_a_status_that_somebody_changes_is_put_back(world: World) -> None:

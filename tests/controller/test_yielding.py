@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from budaiscaler.domain.api import naming
 from budaiscaler.domain.errors import ForbiddenError, NotFoundError
 from budaiscaler.kube.resources import SCALED_OBJECTS
 from controller.scaled_objects import ABSENT_S, REMEMBER_S, ScaledObjects
@@ -134,6 +135,18 @@ async def test_a_younger_scaler_is_told_of_an_edit_of_the_older(
         assert "second-hpa" in world.hpas()
 
 
+async def test_keda_wins_over_a_broken_scaler(world: World) -> None:
+    """What workload a broken scaler is on is told by the HPA that it has."""
+    world.add_scaler()
+    async with world.controlled():
+        world.edit(maxReplicas=0)
+        world.add_scaled_object("queue")
+        await asyncio.sleep(2 * RESYNC_S)
+
+        assert world.hpas() == {}
+        assert world.condition() == ("False", "ForeignAutoscaler")
+
+
 async def test_a_strategy_that_nobody_decides_keeps_nobody_out(world: World) -> None:
     """An older scaler that this version cannot work for does not keep a younger from working."""
     world.add_scaler(created="2026-01-01T00:00:00Z", scalingStrategy="KPA")
@@ -164,6 +177,24 @@ async def test_a_broken_edit_makes_no_second_hpa(world: World) -> None:
         await settle()
         assert list(world.hpas()) == ["second-hpa"]
         assert world.condition(name="second") == ("True", "HPAOwned")
+
+
+async def test_what_a_broken_scaler_adopted_goes_back_before_the_next(world: World) -> None:
+    """When the older goes, what it had taken over is somebody's again, and the younger is told."""
+    world.add_hpa("theirs")
+    world.add_scaler(
+        created="2026-01-01T00:00:00Z", annotations={naming.ADOPT_ANNOTATION: "theirs"}
+    )
+    async with world.controlled():
+        world.edit(maxReplicas=0)
+        world.add_scaler("second", created="2026-02-01T00:00:00Z")
+        await settle()
+        assert world.condition(name="second") == ("False", "ConflictDetected")
+
+        world.delete()
+        await settle()
+        assert list(world.hpas()) == ["theirs"]
+        assert world.condition(name="second") == ("False", "ForeignAutoscaler")
 
 
 async def test_a_broken_scaler_gives_way(world: World) -> None:
