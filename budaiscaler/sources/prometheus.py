@@ -19,7 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from prometheus_api_client.prometheus_connect import PrometheusConnect
@@ -28,6 +27,7 @@ from urllib3.exceptions import NameResolutionError
 from urllib3.util.retry import Retry
 
 from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.sources import endpoints
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.breaker import Breaker
 from budaiscaler.sources.coalescing import Coalescer
@@ -144,7 +144,7 @@ class _Connection:
             TypeError,
             RecursionError,
         ) as error:
-            return _explain(error, _public(self._endpoint))
+            return _explain(error, endpoints.public(self._endpoint))
 
     def cut(self) -> None:
         """End the query, from another thread; of no use afterwards."""
@@ -250,9 +250,8 @@ class PrometheusSource:
             async with asyncio.timeout(self._deadline_s):
                 answer = await thread
         except TimeoutError:
-            message = (
-                f"{_public(server.endpoint)} did not answer in time; is the query too expensive?"
-            )
+            where = endpoints.public(server.endpoint)
+            message = f"{where} did not answer in time; is the query too expensive?"
             return NoData(NoDataReason.TIMEOUT, message)
         else:
             server.idle.append(connection)
@@ -267,18 +266,8 @@ def normalise_endpoint(endpoint: str | None) -> str | NoData:
     if not endpoint:
         message = "no Prometheus is known: set endpoint on the source, or --prometheus-url for all"
         return NoData(NoDataReason.BAD_ENDPOINT, message)
-    full = endpoint if "://" in endpoint else f"http://{endpoint}"
-    try:
-        parts = urlsplit(full)
-        usable = (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and parts.port != 0
-            and not (parts.query or parts.fragment)
-        )
-    except ValueError:
-        usable = False
-    if not usable:
+    full = endpoints.complete(endpoint)
+    if full is None or {"?", "#"} & set(full):
         message = (
             "endpoint is no http or https URL: write for example http://prometheus.monitoring:9090"
         )
@@ -365,9 +354,3 @@ def _is_unknown_host(error: BaseException) -> bool:
     return isinstance(cause, NameResolutionError) or isinstance(
         getattr(cause, "reason", None), NameResolutionError
     )
-
-
-def _public(endpoint: str) -> str:
-    """The endpoint without user and password, which a URL may carry."""
-    parts = urlsplit(endpoint)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,32 @@
+"""URLs that users write: completed where they leave no doubt, and shown without what is secret."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+SCHEMES = frozenset({"http", "https"})
+
+
+def complete(endpoint: str) -> str | None:
+    """Complete a URL: a missing scheme is http. None when it is no http or https URL."""
+    full = endpoint if "://" in endpoint else f"http://{endpoint}"
+    try:
+        parts = urlsplit(full)
+        usable = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return full if usable else None
+
+
+def public(endpoint: str) -> str:
+    """The endpoint without user and password, which a URL may carry."""
+    parts = urlsplit(endpoint)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def origin(endpoint: str) -> str:
+    """Scheme, host and port of a complete URL, the same however it is written."""
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
