@@ -233,17 +233,17 @@ async def test_denied_addresses(url: str, reason: str, words: str) -> None:
     assert reason != "DeniedAddress" or "--allow-source-ranges" in found.message
 
 
-def _answers(*addresses: str) -> list[tuple[Any, ...]]:
-    """What a lookup gives that finds these."""
+def _answers(*addresses: str, port: int = 80) -> list[tuple[Any, ...]]:
+    """What a lookup gives that finds these; loopback if none is named."""
     return [
         (
             socket.AF_INET6 if ":" in address else socket.AF_INET,
             socket.SOCK_STREAM,
             socket.IPPROTO_TCP,
             "",
-            (address, 80, 0, 0) if ":" in address else (address, 80),
+            (address, port, 0, 0) if ":" in address else (address, port),
         )
-        for address in addresses
+        for address in addresses or ("127.0.0.1",)
     ]
 
 
@@ -276,7 +276,7 @@ async def test_what_was_checked_is_what_is_connected_to() -> None:
     def rebind(host: str, port: int) -> list[tuple[Any, ...]]:
         asked.append(host)
         address = "127.0.0.1" if len(asked) == 1 else "169.254.169.254"
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))]
+        return _answers(address, port=port)
 
     fetcher = HttpFetcher(guard=OPEN, deadline_s=2, lookup=rebind)
     with prometheus(body(200, "1", Connection="close")) as server:
@@ -324,10 +324,13 @@ async def test_proxies_of_the_environment(
     assert proxy.seen == []
 
 
-async def test_cookies(fetcher: HttpFetcher) -> None:
+async def test_cookies() -> None:
     """What one user's request is given is not sent with another's."""
+    fetcher = HttpFetcher(guard=OPEN, deadline_s=2, lookup=lambda _, port: _answers(port=port))
     with prometheus(body(200, "1", **{"Set-Cookie": "session=1"})) as server:
-        await fetcher.get(server.url, {}, {})
-        await fetcher.get(server.url, {}, {})
+        url = server.url.replace("127.0.0.1", "queue.example")  # jars take none of an address
+        for _ in range(2):
+            assert await fetcher.get(url, {}, {}) == b"1"
+        await fetcher.close()
 
     assert [seen.headers.get("cookie") for seen in server.seen] == [None, None]
