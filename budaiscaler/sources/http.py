@@ -59,7 +59,7 @@ class HttpFetcher:
         lookup: Lookup = look_up,
     ) -> None:
         self._guard = guard
-        self._lookup = lookup
+        self._resolver = _CheckedResolver(guard, lookup)
         self._origins = Origins(deadline_s, clock)
         self._session: aiohttp.ClientSession | None = None
 
@@ -88,6 +88,7 @@ class HttpFetcher:
         """Close kept connections."""
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     async def _ask(
         self, origin: str, url: str, params: Mapping[str, str], headers: Mapping[str, str]
@@ -104,7 +105,7 @@ class HttpFetcher:
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=0,  # by origins instead
-            resolver=_CheckedResolver(self._guard, self._lookup),
+            resolver=self._resolver,
             socket_factory=self._socket,
         )
         self._session = aiohttp.ClientSession(
@@ -210,7 +211,7 @@ def _explain(error: Exception, origin: str) -> NoData:
         )
     elif isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN:
         message = f"the host of {origin} cannot be looked up now: check the cluster's DNS"
-    elif isinstance(cause, socket.gaierror):
+    elif isinstance(cause, socket.gaierror | UnicodeError):  # a label that is empty or too long
         reason = NoDataReason.UNKNOWN_HOST
         message = f"the host of {origin} is not known: check endpoint for a typo"
     elif isinstance(error, aiohttp.ClientConnectorCertificateError):

@@ -218,6 +218,9 @@ async def test_no_tls(fetcher: HttpFetcher) -> None:
         pytest.param("http://0x7f.1/", "DeniedAddress", "a loopback address", id="hexadecimal"),
         pytest.param("http://①②⑦.0.0.1/", "DeniedAddress", "a loopback address", id="circled"),
         pytest.param("http://localhost:1/", "DeniedAddress", "a loopback address", id="name"),
+        pytest.param(f"http://{'a' * 64}.example/", "UnknownHost", "for a typo", id="long-label"),
+        pytest.param("http://a..example/", "UnknownHost", "for a typo", id="empty-label"),
+        pytest.param("http://10.0.0.1@127.0.0.1/", "DeniedAddress", "a loopback", id="as-a-user"),
         pytest.param("http://a\\@127.0.0.1/", "BadEndpoint", "no usable host", id="backslash"),
     ],
 )
