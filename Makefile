@@ -39,9 +39,12 @@ generate: $(STAMP) ## Write the generated files
 test: $(STAMP) ## Unit and property tests
 	$(BIN)/python -m pytest -n 2 tests
 
-.PHONY: e2e
-e2e: $(STAMP) ## End-to-end tests against a real control plane and a real Prometheus
+.PHONY: e2e-build
+e2e-build: $(STAMP) ## Build the control plane of the end-to-end tests, or say what that needs
 	$(BIN)/python -m e2e.cluster build
+
+.PHONY: e2e
+e2e: e2e-build ## End-to-end tests against a real control plane and a real Prometheus
 	$(BIN)/python -m pytest e2e
 
 .PHONY: e2e-up
@@ -53,14 +56,14 @@ e2e-down: $(STAMP) ## Stop it
 	@$(BIN)/python -m e2e.cluster down
 
 .PHONY: bench
-bench: $(STAMP) ## Speed, as ratios measured side by side in one run
-	$(BIN)/python -m e2e.cluster build
+bench: e2e-build ## Speed, as ratios measured side by side in one run
 	$(BIN)/python -m bench
 
 .PHONY: lock
 lock: $(STAMP) ## Renew the lock files from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
+	echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --constraints requirements/dev.txt - -o requirements/build.txt
 
 .PHONY: clean
 clean: ## Remove what the targets made here

@@ -14,17 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from async_lru import alru_cache
 from multidict import CIMultiDictProxy
 
 from adapter.identity import ANONYMOUS, User, authenticated
+from adapter.reviews import RefusedError, Reviews
 from adapter.wire import ApiError
-from budaiscaler.domain.errors import ConfigurationError, KubeError
+from budaiscaler.domain.errors import ConfigurationError
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import TOKEN_REVIEWS
-
-REMEMBER_S = 10.0
-REMEMBERED = 4096
 
 PeerCertificate = Mapping[str, Any]
 """A verified certificate as `ssl.SSLSocket.getpeercert` gives it."""
@@ -131,7 +128,7 @@ class Authenticator:
     def __init__(self, kube: Kube, request_header: RequestHeaderSource) -> None:
         self._kube = kube
         self._request_header = request_header
-        self._review = alru_cache(maxsize=REMEMBERED, ttl=REMEMBER_S)(self._ask)
+        self._reviews = Reviews(self._ask, "credentials cannot be checked now: no TokenReview")
 
     async def authenticate(
         self, peer: PeerCertificate | None, headers: CIMultiDictProxy[str]
@@ -152,10 +149,10 @@ class Authenticator:
                 return authenticated(user)
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            reviewed = await self._review(token.strip())
-            if reviewed is None:
-                raise ApiError(401, "the bearer token is not valid")
-            return authenticated(reviewed)
+            try:
+                return await self._reviews.granted(token.strip())
+            except RefusedError:
+                raise ApiError(401, "the bearer token is not valid") from None
         if scheme:
             raise ApiError(401, "only bearer tokens and the front proxy are supported")
         return ANONYMOUS
@@ -166,20 +163,19 @@ class Authenticator:
             "kind": "TokenReview",
             "spec": {"token": token},
         }
-        try:
-            answer = await self._kube.create(TOKEN_REVIEWS.collection(), body)
-        except KubeError as error:
-            raise ApiError(503, "credentials cannot be checked now: no TokenReview") from error
-        status = answer.get("status", {})
+        answer = await self._kube.create(TOKEN_REVIEWS.collection(), body)
+        status = answer.get("status") or {}
         if not status.get("authenticated"):
             return None
-        user = status.get("user", {})
+        user = status.get("user") or {}
         extra = user.get("extra") or {}
-        return User(
-            name=user.get("username", ""),
-            groups=tuple(user.get("groups") or ()),
-            uid=user.get("uid", ""),
-            extra=tuple((key, tuple(values)) for key, values in sorted(extra.items())),
+        return authenticated(
+            User(
+                name=user.get("username", ""),
+                groups=tuple(user.get("groups") or ()),
+                uid=user.get("uid", ""),
+                extra=tuple((key, tuple(values)) for key, values in sorted(extra.items())),
+            )
         )
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from async_lru import alru_cache
-
-from adapter.identity import MASTERS, User
+from adapter.identity import ANONYMOUS, MASTERS, User
+from adapter.reviews import RefusedError, Reviews
 from adapter.wire import GROUP, VERSION, ApiError
-from budaiscaler.domain.errors import KubeError
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import SUBJECT_ACCESS_REVIEWS
 
 ALWAYS_ALLOWED = frozenset({"/healthz", "/livez", "/readyz"})
 """Probes come anonymously; sub-paths are not among them, as in the Go library."""
 
-REMEMBER_S = 10.0
-REMEMBERED = 4096
+UNAVAILABLE = "access cannot be checked now: no SubjectAccessReview"
 
 
 class Attributes(NamedTuple):
@@ -64,11 +61,16 @@ def of_path(method: str, path: str) -> Attributes:
 
 
 class Authorizer:
-    """Asks the cluster, and remembers both answers for ten seconds."""
+    """Asks the cluster, and remembers both answers for ten seconds.
+
+    What anybody asks without credentials waits in a line of its own, so that a flood of it makes no
+    HPA wait.
+    """
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
-        self._review = alru_cache(maxsize=REMEMBERED, ttl=REMEMBER_S)(self._ask)
+        self._of_anybody = Reviews(self._ask, UNAVAILABLE)
+        self._of_known = Reviews(self._ask, UNAVAILABLE)
 
     async def authorize(self, user: User, attributes: Attributes) -> None:
         """Return if it is allowed.
@@ -78,13 +80,16 @@ class Authorizer:
         """
         if MASTERS in user.groups or attributes.path in ALWAYS_ALLOWED:
             return
-        if not await self._review(user, attributes):
+        reviews = self._of_anybody if user is ANONYMOUS else self._of_known
+        try:
+            await reviews.granted(user, attributes)
+        except RefusedError:
             raise ApiError(
                 403,
                 f'{attributes.resource or "path"} is forbidden: User "{user.name}" {attributes}',
-            )
+            ) from None
 
-    async def _ask(self, user: User, attributes: Attributes) -> bool:
+    async def _ask(self, user: User, attributes: Attributes) -> bool | None:
         body = {
             "apiVersion": SUBJECT_ACCESS_REVIEWS.api_version,
             "kind": "SubjectAccessReview",
@@ -96,8 +101,5 @@ class Authorizer:
                 **attributes.spec(),
             },
         }
-        try:
-            answer = await self._kube.create(SUBJECT_ACCESS_REVIEWS.collection(), body)
-        except KubeError as error:
-            raise ApiError(503, "access cannot be checked now: no SubjectAccessReview") from error
-        return answer.get("status", {}).get("allowed") is True
+        answer = await self._kube.create(SUBJECT_ACCESS_REVIEWS.collection(), body)
+        return (answer.get("status") or {}).get("allowed") is True or None

@@ -25,8 +25,12 @@ def authenticated(user: User) -> User:
     """Append the group of everybody who proved an identity.
 
     The front proxy sends `system:aggregator` without any group; without this one the stock RBAC
-    does not let it read discovery.
+    does not let it read discovery. Whom it names as anonymous has proved nothing, to it neither.
     """
-    if AUTHENTICATED in user.groups:
+    if (
+        AUTHENTICATED in user.groups
+        or UNAUTHENTICATED in user.groups
+        or user.name == ANONYMOUS.name
+    ):
         return user
     return User(user.name, (*user.groups, AUTHENTICATED), user.uid, user.extra)

@@ -10,14 +10,17 @@ not believed, and connections made before are closed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import tempfile
+from asyncio import sslproto
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from adapter.authn import PeerCertificate
 from budaiscaler.domain.errors import ConfigurationError
@@ -27,6 +30,11 @@ KEEPALIVE_S = 120.0
 """Above the 90 s after which Go closes an idle connection, so that it is never us in a race."""
 
 CLOSE_TIMEOUT_S = 10.0
+HANDSHAKE_TIMEOUT_S = 10.0
+READ_BUFFER_BYTES = 32 * 1024
+
+MOST_CONNECTIONS = 2000
+"""Far more than API servers and balancers open; what idle ones take stays under 150 MiB."""
 
 _log = structlog.get_logger()
 
@@ -115,23 +123,38 @@ class Server:
     drain_s: float
     draining: bool = False
     _runner: web.AppRunner | None = None
+    _listener: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        runner = web.AppRunner(
+        # 256 KiB a connection by default, also for those that never send a byte: an anonymous
+        # client with two thousand of them would take half a gigabyte. A TLS record is 16 KiB.
+        sslproto.SSLProtocol.max_size = READ_BUFFER_BYTES
+        logging.getLogger("aiohttp.server").addFilter(_without_malformed)
+        self._runner = web.AppRunner(
             self.app,
             access_log=None,
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=CLOSE_TIMEOUT_S,
             handle_signals=False,
         )
-        await runner.setup()
-        site = web.TCPSite(
-            runner, self.host, self.port, ssl_context=self.context.listening, backlog=1024
+        await self._runner.setup()
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._connection,
+            self.host,
+            self.port,
+            ssl=self.context.listening,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+            backlog=1024,
         )
-        await site.start()
-        self._runner = runner
         _log.info("serving", host=self.host or "*", port=self.port)
         return self
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        """Make the protocol of a connection that was just accepted."""
+        server = self._runner.server if self._runner is not None else None
+        if server is None or len(server.connections) >= MOST_CONNECTIONS:
+            return _Refusal()
+        return server()
 
     def close_connections(self) -> None:
         """End every connection, so that clients come anew; Go repeats what it was reading."""
@@ -144,5 +167,21 @@ class Server:
         try:
             await asyncio.sleep(self.drain_s)
         finally:
+            if self._listener is not None:
+                self._listener.close()
             if self._runner is not None:
                 await self._runner.cleanup()
+
+
+class _Refusal(asyncio.Protocol):
+    """Ends a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+def _without_malformed(record: logging.LogRecord) -> bool:
+    """Keep what is no HTTP out of the log: anybody can send it, and a token may stand in it."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)

@@ -1,8 +1,14 @@
-"""Renders the HPA that the controller owns: pure, from a scaler's spec.
+"""Renders the HPA that the controller keeps: pure, from a scaler's spec.
 
 `desired-load` carries every source; the native HPA stabilises, limits rates and acts. The behaviour
 is the user's own. Where there is none, shrinking is limited to ten percent a minute: the stock
 default, everything at once after five minutes, is too fast for replicas that take minutes to load.
+
+Every field of the spec is named, also those that the API server would default. Only what we name is
+compared and put back when somebody edits it. And only what we name is sure to follow the scaler: a
+field that we leave out goes with the next apply only if nobody else has it too, and somebody has
+whenever an HPA was taken over. Its whole spec was replaced then, and such an update counts as a
+manager of its own beside our apply, even under the same name.
 """
 
 from __future__ import annotations
@@ -15,23 +21,47 @@ from budaiscaler.domain.api.budaiscaler import KIND, Behavior, ScalerSpec, Scali
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import HPAS
-
-DEFAULT_SCALE_DOWN: Json = {
-    "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}],
-}
+from controller.hpas import ADOPTED_BY
 
 EXACT = "0"
 """The HPA's own dead band is closed: `decide()` has applied the scaler's, and an HPA's swallows an
 exact step of ten percent, which no published value can get past."""
 
+_DOUBLE = {"type": "Percent", "value": 100, "periodSeconds": 15}
 
-def hpa(scaler: Scaler, spec: ScalerSpec, name: str) -> Json:
+SCALE_UP: Json = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}, _DOUBLE],
+    "tolerance": EXACT,
+}
+"""What the API server fills in for a field that is left out, but for the tolerance."""
+
+SCALE_DOWN: Json = {
+    "stabilizationWindowSeconds": 300,
+    "selectPolicy": "Max",
+    "policies": [_DOUBLE],
+    "tolerance": EXACT,
+}
+"""The same downwards. The API server leaves this window to a flag of the cluster's HPA controller,
+300 s unless set; the scaler's documented default is 300 s, and a field that is not named is not
+kept. Who runs with another flag says so in the scaler."""
+
+GENTLE_SCALE_DOWN: Json = {
+    **SCALE_DOWN,
+    "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}],
+}
+"""Ours, for a scaler without any behaviour."""
+
+
+def hpa(scaler: Scaler, spec: ScalerSpec, name: str, *, adopted: bool = False) -> Json:
     """Render the whole object, with the fields we own and no others.
 
     Args:
-        scaler: the owner.
+        scaler: whose it is.
         spec: its spec.
-        name: of the HPA; another than `<scaler>-hpa` where one was adopted.
+        name: of the HPA; another than `<scaler>-hpa` where the scaler's annotation says so.
+        adopted: whether it was somebody's before us, and is to be his again.
     """
     return {
         "apiVersion": HPAS.api_version,
@@ -39,19 +69,7 @@ def hpa(scaler: Scaler, spec: ScalerSpec, name: str) -> Json:
         "metadata": {
             "name": name,
             "namespace": scaler.namespace,
-            "labels": {
-                naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
-                naming.SCALER_LABEL: scaler.name,
-            },
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": KIND,
-                    "name": scaler.name,
-                    "uid": scaler.uid,
-                    "controller": True,
-                }
-            ],
+            **(_adoption(scaler) if adopted else _ownership(scaler)),
         },
         "spec": {
             "scaleTargetRef": {
@@ -65,6 +83,32 @@ def hpa(scaler: Scaler, spec: ScalerSpec, name: str) -> Json:
             "metrics": [_desired_load(scaler)],
             "behavior": _behavior(spec.behavior),
         },
+    }
+
+
+def _ownership(scaler: Scaler) -> Json:
+    return {
+        "labels": {
+            naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
+            naming.SCALER_LABEL: scaler.name,
+        },
+        "ownerReferences": [
+            {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "name": scaler.name,
+                "uid": scaler.uid,
+                "controller": True,
+            }
+        ],
+    }
+
+
+def _adoption(scaler: Scaler) -> Json:
+    """Marks that take nothing from its owner: the label that tells the tool, Helm say, stays."""
+    return {
+        "labels": {naming.SCALER_LABEL: scaler.name},
+        "annotations": {ADOPTED_BY: f"{scaler.name}/{scaler.uid}"},
     }
 
 
@@ -86,18 +130,18 @@ def _desired_load(scaler: Scaler) -> Json:
 
 def _behavior(behavior: Behavior | None) -> Json:
     if behavior is None:
-        return {
-            "scaleUp": {"tolerance": EXACT},
-            "scaleDown": {**DEFAULT_SCALE_DOWN, "tolerance": EXACT},
-        }
+        return {"scaleUp": SCALE_UP, "scaleDown": GENTLE_SCALE_DOWN}
     return {
-        "scaleUp": {**_rules(behavior.scale_up), "tolerance": EXACT},
-        "scaleDown": {**_rules(behavior.scale_down), "tolerance": EXACT},
+        "scaleUp": {**SCALE_UP, **_rules(behavior.scale_up)},
+        "scaleDown": {**SCALE_DOWN, **_rules(behavior.scale_down)},
     }
 
 
 def _rules(rules: ScalingRules | None) -> Json:
+    """What the user says of a direction; the tolerance is applied by us, not by the HPA."""
     if rules is None:
         return {}
-    rendered: dict[str, Any] = rules.model_dump(by_alias=True, exclude_none=True, mode="json")
+    rendered: dict[str, Any] = rules.model_dump(
+        by_alias=True, exclude_none=True, exclude={"tolerance"}, mode="json"
+    )
     return rendered

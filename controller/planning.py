@@ -1,12 +1,8 @@
-"""What is to be done about a scaler's HPA: pure, from what the caches show.
-
-Two HPAs on one workload block each other, and nobody can stop another tool's. So a foreign HPA or
-ScaledObject always wins, we yield and say who is there; among our own scalers the older wins.
-"""
+"""What is to be done about a scaler's HPA: pure, from what the caches show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from budaiscaler.domain import conditions
@@ -16,8 +12,8 @@ from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.port import Json
-from controller import children, hpas
-from controller.hpas import Hpa
+from controller import children, hpas, rivals
+from controller.hpas import Hpa, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +21,31 @@ class Plan:
     """What to do.
 
     Attributes:
-        wanted: the HPA to have; None for none.
-        replaces: an HPA whose whole spec must become ours first, because it is being adopted.
-        removes: HPAs of ours to get rid of, after `wanted` is there.
+        wanted: the HPA to have; None for none, or for leaving what there is.
+        replaces: an HPA whose whole spec must become ours first, because it is being taken over.
+        removes: HPAs to get rid of, after `wanted` is there: what we made is deleted, and what we
+            took over given back.
         conditions: what is to be told.
+        keeps: reasons of conditions that were told before and stay as they are.
     """
 
     wanted: Json | None = None
     replaces: Hpa | None = None
     removes: tuple[Hpa, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    keeps: tuple[str, ...] = ()
 
 
-def acts(scaler: Scaler) -> bool:
-    """Whether a scaler scales its workload, rather than only publishing."""
-    spec = scaler.spec
-    if isinstance(spec, InvalidSpecError) or scaler.deleting:
-        return False
-    return spec.scaling_strategy is not Strategy.HPA or spec.hpa.manage is Manage.AUTO
+TOLD_OF_SPEC = ("HPAMinimumIsOne", "ToleranceNotSupported")
+TOLD_WITHOUT_HPA = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly")
+
+
+def workload(scaler: Scaler, all_hpas: Iterable[Hpa]) -> Target | None:
+    """The workload of a scaler: by its spec, or where that is broken, of the HPA that it has."""
+    if not isinstance(scaler.spec, InvalidSpecError):
+        return hpas.of_spec(scaler.spec.scale_target_ref)
+    child = _standing(scaler, _children(scaler, all_hpas))
+    return child.target if child is not None else None
 
 
 def plan(
@@ -52,116 +55,104 @@ def plan(
 
     Args:
         scaler: whose HPA it is about.
-        scalers: all scalers of its namespace.
-        all_hpas: all HPAs of its namespace.
+        scalers: all that are on its workload or hold one of the HPAs.
+        all_hpas: all that are on its workload, carry its marks, or have the name of its own.
         scaled_object: name of a KEDA ScaledObject on the same workload, if there is one.
     """
+    here = list(all_hpas)
+    ours = _children(scaler, here)
+    others = [hpa for hpa in here if hpa not in ours]
+    # Taken over by an earlier scaler of this name, or a tool has come to control it.
+    strays = tuple(hpa for hpa in others if hpa.was_adopted_by(scaler.name))
     spec = scaler.spec
     if isinstance(spec, InvalidSpecError):
-        return Plan()  # an edit that went wrong takes nothing away
-    here = list(all_hpas)
-    ours = tuple(hpa for hpa in here if hpa.is_child_of(scaler.name, scaler.uid))
-    if spec.scaling_strategy is not Strategy.HPA:
-        message = f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA"
-        told = Condition(conditions.READY, "False", "StrategyNotSupported", message)
-        return Plan(removes=ours, conditions=(told,))
-    if spec.hpa.manage is Manage.NEVER:
-        message = "hpa.manage is Never: point your own HPA at desired-load"
-        told = Condition(conditions.ABLE_TO_SCALE, "True", "PublishOnly", message)
-        return Plan(removes=ours, conditions=(told,))
-    own_name = naming.child_hpa(scaler.name)
-    name = scaler.annotations.get(naming.ADOPT_ANNOTATION) or own_name
-    # One that the annotation names no longer goes back to who had it, and is foreign from then on.
-    given_back = [replace(hpa, owner=None) for hpa in ours if hpa.name not in (name, own_name)]
-    theirs = [*given_back, *(hpa for hpa in here if hpa not in ours)]
-    refusal = _refusal(scaler, spec, scalers, theirs, scaled_object)
-    if refusal is not None:
-        return Plan(removes=ours, conditions=(refusal,))
-
+        return _as_it_stands(scaler, scalers, (ours, others, strays), scaled_object)
+    # What the annotation names no longer goes back to its owner, and is foreign from then on.
+    adopts = scaler.annotations.get(naming.ADOPT_ANNOTATION)
+    given_back = [hpa for hpa in ours if hpa.is_adopted and hpa.name != adopts]
+    theirs = [*(replace(hpa, adopted_by=None) for hpa in given_back), *others]
+    name, target = _own_name(scaler), hpas.of_spec(spec.scale_target_ref)
+    reason = _only_publishes(spec) or rivals.refusal(
+        scaler, target, name, scalers, theirs, scaled_object
+    )
+    if reason is not None:
+        return Plan(removes=(*ours, *strays), conditions=(reason,))
+    child = next((hpa for hpa in ours if hpa.name == name), None)
+    replaces = next((hpa for hpa in theirs if hpa.name == name), None)
+    was_theirs = (child is not None and child.is_adopted) or (
+        replaces is not None and not replaces.is_made
+    )
     return Plan(
-        wanted=children.hpa(scaler, spec, name),
-        replaces=next((hpa for hpa in theirs if hpa.name == name), None),
-        removes=tuple(hpa for hpa in ours if hpa.name != name),
-        conditions=tuple(_told(spec, name, next((h for h in ours if h.name == name), None))),
+        wanted=children.hpa(scaler, spec, name, adopted=was_theirs),
+        replaces=replaces,
+        removes=tuple(hpa for hpa in (*ours, *strays) if hpa.name != name),
+        conditions=tuple(_told(spec, name, child)),
     )
 
 
-def _refusal(
-    scaler: Scaler,
-    spec: ScalerSpec,
-    scalers: Iterable[Scaler],
-    theirs: list[Hpa],
-    scaled_object: str | None,
-) -> Condition | None:
-    """Say why we must not act on the workload; None when we may."""
-    target = hpas.of_spec(spec.scale_target_ref)
-    older = _older(scaler, target, scalers)
-    if older is not None:
-        message = f"BudAIScaler {older.name} is older and scales the same workload: delete one"
-        return Condition(conditions.ABLE_TO_SCALE, "False", "ConflictDetected", message)
-    adopted = scaler.annotations.get(naming.ADOPT_ANNOTATION)
-    for hpa in theirs:
-        is_here = hpa.target == target
-        if hpa.name == (adopted or naming.child_hpa(scaler.name)):
-            # What an earlier scaler of our name left is about to be collected, unless it is ours.
-            if hpa.scaler == scaler.name or (is_here and hpa.owner is None and adopted):
-                continue
-            return _foreign(hpa, is_here=is_here)
-        if is_here and hpa.scaler is None:
-            return _foreign(hpa, is_here=True)
-    if scaled_object is not None:
-        message = (
-            f"ScaledObject {scaled_object} is on the same workload, so we only publish: "
-            "remove it, or set spec.hpa.manage: Never"
-        )
-        return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
+def _only_publishes(spec: ScalerSpec) -> Condition | None:
+    if spec.scaling_strategy is not Strategy.HPA:
+        message = f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA"
+        return Condition(conditions.READY, "False", "StrategyNotSupported", message)
+    if spec.hpa.manage is Manage.NEVER:
+        message = "hpa.manage is Never: point your own HPA at desired-load"
+        return Condition(conditions.ABLE_TO_SCALE, "True", "PublishOnly", message)
     return None
 
 
-def _foreign(hpa: Hpa, *, is_here: bool) -> Condition:
-    whose = f"owned by {hpa.owner[0]} {hpa.owner[1]}" if hpa.owner else "not ours"
-    if not is_here:
-        _, kind, name = hpa.target
-        where, remedy = f"is on {kind} {name}", "name another one, or rename this scaler"
-    elif hpa.owner:
-        where, remedy = "is on the same workload", "remove it, or set spec.hpa.manage: Never"
-    else:
-        where = "is on the same workload"
-        remedy = (
-            f"remove it, take it over with the annotation {naming.ADOPT_ANNOTATION}: {hpa.name}, "
-            "or set spec.hpa.manage: Never"
-        )
-    message = f"HPA {hpa.name}, {whose}, {where}, so we only publish: {remedy}"
-    return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
+def _as_it_stands(
+    scaler: Scaler,
+    scalers: Iterable[Scaler],
+    hpas: tuple[Sequence[Hpa], Sequence[Hpa], Sequence[Hpa]],
+    scaled_object: str | None,
+) -> Plan:
+    """An edit that went wrong takes nothing away; what stands yields to others as ever."""
+    ours, others, strays = hpas
+    child = _standing(scaler, ours)
+    if child is None:
+        return Plan(removes=tuple(strays), keeps=TOLD_WITHOUT_HPA)
+    refusal = rivals.refusal(scaler, child.target, child.name, scalers, others, scaled_object)
+    if refusal is not None:
+        return Plan(removes=(*ours, *strays), conditions=(refusal,))
+    able = _able(child.name, child.target, child)
+    return Plan(removes=tuple(strays), conditions=(able,), keeps=TOLD_OF_SPEC)
 
 
-def _older(
-    scaler: Scaler, target: tuple[str, str, str], scalers: Iterable[Scaler]
-) -> Scaler | None:
-    rivals = [
-        other
-        for other in scalers
-        if other.uid != scaler.uid
-        and acts(other)
-        and not isinstance(other.spec, InvalidSpecError)
-        and hpas.of_spec(other.spec.scale_target_ref) == target
-        and (other.created, other.uid) < (scaler.created, scaler.uid)
-    ]
-    return min(rivals, key=lambda other: (other.created, other.uid), default=None)
+def inexact() -> Condition:
+    """Say that the API server did not take the HPA's tolerance."""
+    message = (
+        "this API server drops the tolerance of an HPA: it is older than 1.35, or has that feature "
+        "off. So steps within 10 % are not exact: up goes to the first count beyond 10 %, down is "
+        "held. Upgrade Kubernetes, or accept it"
+    )
+    return Condition(conditions.EXACT_SCALING, "False", "ToleranceNotSupported", message)
+
+
+def _own_name(scaler: Scaler) -> str:
+    return scaler.annotations.get(naming.ADOPT_ANNOTATION) or naming.child_hpa(scaler.name)
+
+
+def _children(scaler: Scaler, all_hpas: Iterable[Hpa]) -> tuple[Hpa, ...]:
+    return tuple(hpa for hpa in all_hpas if hpa.is_child_of(scaler.name, scaler.uid))
+
+
+def _standing(scaler: Scaler, ours: Iterable[Hpa]) -> Hpa | None:
+    """The HPA of a scaler; should there be several for a moment, the one that stays."""
+    name = _own_name(scaler)
+    return min(ours, key=lambda hpa: (hpa.name != name, hpa.name), default=None)
 
 
 def _told(spec: ScalerSpec, name: str, child: Hpa | None) -> Iterable[Condition]:
-    native = child.condition("AbleToScale") if child is not None else None
-    if native is not None and native.get("status") == "False":
-        reason, message = str(native.get("reason")), str(native.get("message"))
-        yield Condition(
-            conditions.ABLE_TO_SCALE, "False", reason, f"HPA {name} cannot scale: {message}"
-        )
-    else:
-        workload = f"{spec.scale_target_ref.kind} {spec.scale_target_ref.name}"
-        yield Condition(
-            conditions.ABLE_TO_SCALE, "True", "HPAOwned", f"HPA {name} scales {workload}"
-        )
+    yield _able(name, hpas.of_spec(spec.scale_target_ref), child)
     if spec.min_replicas == 0:
         message = "minReplicas is 0, but an HPA of a stock cluster cannot go below 1: it gets 1"
         yield Condition(conditions.SCALE_TO_ZERO, "False", "HPAMinimumIsOne", message)
+
+
+def _able(name: str, target: Target, child: Hpa | None) -> Condition:
+    native = child.condition("AbleToScale") if child is not None else None
+    if native is not None and native.get("status") == "False":
+        message = f"HPA {name} cannot scale: {native.get('message')}"
+        return Condition(conditions.ABLE_TO_SCALE, "False", str(native.get("reason")), message)
+    message = f"HPA {name} scales {target[1]} {target[2]}"
+    return Condition(conditions.ABLE_TO_SCALE, "True", "HPAOwned", message)

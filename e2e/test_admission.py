@@ -60,6 +60,8 @@ BOUNDS = say("minReplicas must not")
 NO_SOURCE = say("metricsSources must have at least")
 SAME_NAME = say("metricsSources must have different")
 NO_TARGET = say("scaleTargetRef.name")
+API_VERSION = say("scaleTargetRef.apiVersion")
+KIND = say("scaleTargetRef.kind")
 METRIC_NAME = say("targetMetric must be set")
 VALUE = say("targetValue must be")
 PROMQL = say("promQL must be set")
@@ -74,6 +76,10 @@ FINE = [
     pytest.param(put(("minReplicas", 0)), id="min-0"),
     pytest.param(put(("minReplicas", GONE)), id="min-left-out"),
     pytest.param(put(("scaleTargetRef", {"name": "x"})), id="target-by-name"),
+    *(
+        pytest.param(put(("scaleTargetRef.apiVersion", text)), id=f"version-{text}")
+        for text in ("v1", "apps/v1", "leaderworkerset.x-k8s.io/v1alpha1", "a/v1beta1")
+    ),
     pytest.param(put(("scaleTargetRef.kind", "K" * 63)), id="kind-63"),
     *(
         pytest.param(put((f"{SOURCE}.targetValue", text)), id=f"target-{text}")
@@ -135,6 +141,14 @@ BROKEN_RULES = [
         id="name-is-anothers-metric",
     ),
     pytest.param(put(("scaleTargetRef.name", "")), NO_TARGET, id="empty-target"),
+    *(
+        pytest.param(put(("scaleTargetRef.apiVersion", text)), API_VERSION, id=f"version-{text}")
+        for text in ("", "apps", "apps/v1/pods", "../api/v1/pods?watch=1", "../v1")
+    ),
+    *(
+        pytest.param(put(("scaleTargetRef.kind", text)), KIND, id=f"kind-{text}")
+        for text in ("", "deployments/scale", "..")
+    ),
     pytest.param(sources({"targetMetric": ""}), METRIC_NAME, id="empty-metric"),
     pytest.param(sources({"targetMetric": "a", "name": ""}), METRIC_NAME, id="empty-name"),
     pytest.param(sources({"targetMetric": "Desired-Load"}), METRIC_NAME, id="reserved-metric"),

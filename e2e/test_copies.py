@@ -103,6 +103,35 @@ def test_api_server_restarts(story: Story) -> None:
     )
 
 
+@pytest.mark.timeout(180)
+def test_controllers_take_turns(story: Story) -> None:
+    """Each leader in turn acts and reports on what it finds, also one that has led before."""
+    first = story.running.controller
+    second = story.running.installation.controller(f"{CONTROLLER}-2")
+    story.deploy()
+    story.start_load(30)
+    story.create(story.scaler())
+    story.wait_for_hpa()
+    with story.replicas() as replicas, ExitStack() as stack:
+        stack.callback(first.start)
+        stack.callback(second.daemon.stop)
+        second.start()
+        first.daemon.stop()
+        story.api.create(HPAS.collection(story.namespace), story.own_hpa("theirs"))
+        story.wait_for_condition("AbleToScale", "False", "ForeignAutoscaler")
+        story.wait_until_gone(HPAS.item(story.namespace, "chat-hpa"))
+        led_by = [story.running.holder(CONTROLLER)]
+        first.start()
+        second.daemon.stop()
+        story.api.delete(HPAS.item(story.namespace, "theirs"))
+        story.wait_for_hpa()
+        story.wait_for_condition("AbleToScale", "True", "HPAOwned")
+        led_by.append(story.running.holder(CONTROLLER))
+
+    assert led_by == [second.name, first.name]
+    assert replicas.values in ([1, 3], [3])
+
+
 def ask(story: Story, server: Server, path: str) -> Object:
     """What one copy answers directly."""
     answer = story.running.ask_as(server, path, user="admin", groups=("system:masters",))

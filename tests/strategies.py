@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
 from budaiscaler.domain import readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
-from budaiscaler.domain.decision import Observation, Replicas, State
+from budaiscaler.domain.decision import Observation, Replicas, Shortfall, State
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from budaiscaler.kube.port import Json
 from tests import samples
@@ -55,8 +55,16 @@ def specs(draw: st.DrawFn, *, of: Kinds = (samples.total, samples.level)) -> Sca
     return samples.spec(*sources, **fields)
 
 
+good: st.SearchStrategy[Observed] = st.builds(
+    readings.reading,
+    loads,
+    age_s=st.floats(0, 120),
+    samples=st.none() | st.integers(1, 70),
+)
+"""Of one sample, of one a pod, or of any number."""
+
 observed: st.SearchStrategy[Observed] = st.one_of(
-    loads.map(readings.reading),
+    good,
     anything.map(readings.reading),
     st.sampled_from(NoDataReason).map(lambda reason: NoData(reason, "of a drawn world")),
 )
@@ -71,6 +79,26 @@ def replicas(draw: st.DrawFn) -> Replicas:
         current=current,
         ready=draw(st.integers(0, min(current, 200) + 5)),
         unschedulable=draw(st.integers(0, 5)),
+        are_counted=draw(st.sampled_from([True, True, True, False])),
+    )
+
+
+@st.composite
+def shortfalls(draw: st.DrawFn) -> Shortfall:
+    """Any memory of a loss."""
+    times = sorted(draw(st.lists(st.integers(0, 3600), min_size=3, max_size=3)), reverse=True)
+    began, grew_at, most_at = (NOON - timedelta(seconds=s) for s in times)
+    most = draw(st.integers(1, 60))
+    return Shortfall(began, grew_at, draw(st.integers(0, most)), most, most_at)
+
+
+@st.composite
+def ready_seen(draw: st.DrawFn) -> tuple[tuple[datetime, int], ...]:
+    """Any memory of growing numbers of ready replicas."""
+    agos = sorted(draw(st.sets(st.integers(0, 900), max_size=4)), reverse=True)
+    counts = sorted(draw(st.sets(st.integers(0, 60), min_size=len(agos), max_size=len(agos))))
+    return tuple(
+        (NOON - timedelta(seconds=ago), count) for ago, count in zip(agos, counts, strict=True)
     )
 
 
@@ -80,7 +108,9 @@ def states(draw: st.DrawFn) -> State:
     ago = st.none() | st.integers(0, 3600).map(lambda s: NOON - timedelta(seconds=s))
     return State(
         recommended_load=draw(st.none() | st.floats(0, INT32_MAX)),
-        shortfall_since=draw(ago),
+        current=draw(st.none() | st.integers(0, 60)),
+        shortfall=draw(st.none() | shortfalls()),
+        ready_seen=draw(ready_seen()),
         good_at=draw(ago),
     )
 
@@ -104,4 +134,5 @@ def worlds(draw: st.DrawFn, *, says: st.SearchStrategy[Observed] = observed) -> 
         if says is not observed or draw(st.integers(0, 9))
     }
     measured = draw(st.none() | st.floats(0, 3600))
-    return World(spec, Observation(draw(replicas()), said, measured), draw(states()))
+    seen = Observation(draw(replicas()), said, measured, exact=draw(st.booleans()))
+    return World(spec, seen, draw(states()))

@@ -17,6 +17,8 @@ SCALING_LIMITED = "ScalingLimited"
 UNIT_ASSUMED = "UnitAssumed"
 ABLE_TO_SCALE = "AbleToScale"
 SCALE_TO_ZERO = "ScaleToZero"
+EXACT_SCALING = "ExactScaling"
+"""False where the API server drops an HPA's `tolerance`, so that steps below 10 % do not act."""
 
 MAX_MESSAGE = 1024
 """Characters; long enough for a sentence a source, short enough for a status."""

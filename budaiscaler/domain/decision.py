@@ -34,10 +34,12 @@ class Code(StrEnum):
     NEED_FROM_TOTAL = "NeedFromTotal"
     NEED_FROM_LEVEL = "NeedFromLevel"
     NO_DATA = "NoData"
+    PARTIAL_DATA = "PartialData"
     LOST_OR_STARTING = "LostOrStartingReplicas"
     LARGEST_NEED = "LargestNeed"
     HOLD = "Hold"
     WITHIN_TOLERANCE = "WithinTolerance"
+    PAST_DEAD_BAND = "PastDeadBand"
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
@@ -63,11 +65,14 @@ class Replicas:
         current: replicas asked for (`scale.spec.replicas`).
         ready: running and ready, a rollout's surge included.
         unschedulable: never placed on a node; they serve nothing and nobody waits for them.
+        are_counted: whether pods were looked at; else `ready` is what the scale tells, which counts
+            those that start.
     """
 
     current: int
     ready: int
     unschedulable: int = 0
+    are_counted: bool = True
 
     @property
     def lost_or_starting(self) -> int:
@@ -83,25 +88,52 @@ class Observation:
         replicas: the workload's pods.
         readings: by the name of the source; a source without an entry has no data.
         startup_p95_s: measured start-up of this workload's pods in seconds; None until measured.
+        exact: whether the HPA that acts has no dead band of its own; False where the API server
+            drops its `tolerance`.
     """
 
     replicas: Replicas
     readings: Mapping[str, Observed]
     startup_p95_s: float | None = None
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Replicas that were asked for and are not ready, from a first loss until all is calm.
+
+    Attributes:
+        began: when the first of them went, or more were asked for.
+        grew_at: when more were missing than at the look before.
+        missing: how many at the last look.
+        most: how many at most, as far as it still counts.
+        most_at: when so many were missing last.
+    """
+
+    began: datetime
+    grew_at: datetime
+    missing: int
+    most: int
+    most_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a decision remembers of the one before.
+    """What a decision remembers of the ones before.
 
     Attributes:
         recommended_load: the last recommendation, in replicas, before bounds.
-        shortfall_since: since when fewer replicas are ready than were asked for.
+        current: the replicas that were asked for at the last decision.
+        shortfall: of replicas that are not ready; None while none is missing.
+        ready_seen: when so many replicas were last ready, each count smaller than all after it, so
+            that the fewest since any of these times can be told.
         good_at: when a source last had data.
     """
 
     recommended_load: float | None = None
-    shortfall_since: datetime | None = None
+    current: int | None = None
+    shortfall: Shortfall | None = None
+    ready_seen: tuple[tuple[datetime, int], ...] = ()
     good_at: datetime | None = None
 
 
@@ -123,7 +155,6 @@ class Decision:
         bound_by: the stage that determined it.
         rungs: from the readings to the result.
         conditions: what is to be told about it.
-        holding_since: the last good decision, while no source has data.
         next_change: when it would change by itself.
     """
 
@@ -132,5 +163,4 @@ class Decision:
     bound_by: Stage
     rungs: tuple[Rung, ...]
     conditions: tuple[Condition, ...] = field(default=())
-    holding_since: datetime | None = None
     next_change: NextChange | None = None

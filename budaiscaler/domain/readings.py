@@ -19,6 +19,7 @@ class NoDataReason(StrEnum):
     HTTP_ERROR = "HTTPError"
     BAD_ANSWER = "BadAnswer"
     NO_READY_PODS = "NoReadyPods"
+    PODS_UNKNOWN = "PodsUnknown"
     UNKNOWN_HOST = "UnknownHost"
     BAD_QUERY = "BadQuery"
     BAD_ENDPOINT = "BadEndpoint"

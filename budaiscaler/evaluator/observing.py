@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from budaiscaler.domain import readings
+from budaiscaler.domain import conditions, readings
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import MetricsSource, ScalerSpec, SourceType, TargetType
 from budaiscaler.domain.decision import Observation
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
-from budaiscaler.evaluator import reporting
+from budaiscaler.evaluator import restoring
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.workloads import Workload, Workloads
 from budaiscaler.sources.base import Sample, Source, SourceRequest
@@ -79,7 +79,13 @@ class Observer:
         }
         for gone in good.keys() - observed.keys():
             del good[gone]
-        return Observation(workload.replicas, observed, startup_p95_s(workload))
+        exactness = scaler.condition(conditions.EXACT_SCALING)
+        return Observation(
+            workload.replicas,
+            observed,
+            startup_p95_s(workload),
+            exact=exactness is None or exactness.get("status") != "False",
+        )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:
         """Take the readings that another leader reported `age_s` ago as the last good ones."""
@@ -92,7 +98,7 @@ class Observer:
                 or scaler.status.get("observedGeneration") != scaler.generation
             ):
                 continue
-            value = reporting.value_of(entry)
+            value = restoring.value_of(entry)
             if value is not None:
                 good = _Good(source, value, entry.get("samples"), self.clock() - age_s)
                 self._good.setdefault(scaler.uid, {})[source.key] = good

@@ -1,13 +1,11 @@
-"""Turns a decision, or the failure to make one, into a status, and says if it is worth a write.
+"""Turns a decision, or the failure to make one, into a status and events.
 
-A pure module: what the API server and the other copies get to see is decided here. Writes are the
-scarce thing: a thousand steady scalers must not keep an API server busy, so a change that no reader
-acts on waits for up to a minute.
+A pure module: what the API server and the other copies get to see is decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,37 +15,12 @@ from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.conditions import Condition, Transition
 from budaiscaler.domain.decision import Decision, Observation, State
-from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError, QuantityError
+from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
 from budaiscaler.domain.readings import NoData, Reading
-
-MINOR_WRITE_EVERY_S = 60.0
-JITTER_WAITS_S = 240.0
-"""A load that only jitters is rewritten every five minutes: the writes of a large steady fleet took
-a tenth of the adapter's time."""
-VALUE_MOVED = 0.05
-
-OWNED_CONDITIONS = (
-    conditions.READY,
-    conditions.SCALING_ACTIVE,
-    conditions.SCALING_LIMITED,
-    conditions.UNIT_ASSUMED,
-)
+from budaiscaler.evaluator import restoring
 
 Status = dict[str, Any]
 EventType = Literal["Normal", "Warning"]
-
-
-OWNED_FIELDS = (
-    "observedGeneration",
-    "actualScale",
-    "desiredScale",
-    "desiredLoad",
-    "boundBy",
-    "reasons",
-    "decisionTime",
-    "holdingSince",
-    "sources",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +59,11 @@ def of_decision(
         "decisionTime": times.rfc3339(now),
         "sources": list(_sources(spec, generation, observation, previous, now)),
     }
+    if decision.next_change is not None:
+        status["next"] = {
+            "time": times.rfc3339(decision.next_change.at),
+            "message": conditions.shorten(decision.next_change.message),
+        }
     active = any(
         c.type == conditions.SCALING_ACTIVE and c.status == "True" for c in decision.conditions
     )
@@ -114,7 +92,7 @@ def of_failure(
     reason, message = _failure_reason(error)
     status: Status = {"observedGeneration": generation, "decisionTime": times.rfc3339(now)}
     passing = not isinstance(error, InvalidSpecError | NotFoundError)
-    if passing and state.good_at is not None and _is_of(previous, generation):
+    if passing and state.good_at is not None and restoring.is_of(previous, generation):
         held_since = times.rfc3339(state.good_at)
         kept = ("actualScale", "desiredScale", "desiredLoad", "boundBy", "reasons")
         status |= {key: previous[key] for key in kept if key in previous}
@@ -135,76 +113,6 @@ def of_failure(
             if c["type"] == conditions.UNIT_ASSUMED
         ]
     return _with_conditions(status, wanted, generation, previous, now)
-
-
-def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None) -> State:
-    """Read back the state of the leader before, as far as what it reported tells.
-
-    Args:
-        status: the status as it stands.
-        generation: of the spec now; a load that another spec asked for, perhaps of another
-            workload, must hold nothing up.
-        as_of: when that leader last vouched for what it reported.
-    """
-    load = _load_of(status)
-    held_since = times.parse(status.get("holdingSince"))
-    return State(
-        recommended_load=load if _is_of(status, generation) else None,
-        good_at=held_since or (as_of if load is not None else None),
-    )
-
-
-def value_of(entry: Mapping[str, Any]) -> float | None:
-    """Read back the value of a source's entry, which somebody else may have edited."""
-    try:
-        return Reading(float(entry["value"])).value
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def own_part(status: Mapping[str, Any]) -> Status:
-    """Pick the evaluator's share out of a status that others write to as well."""
-    own = {key: status[key] for key in OWNED_FIELDS if key in status}
-    owned = [c for c in status.get("conditions") or () if c.get("type") in OWNED_CONDITIONS]
-    return {**own, "conditions": sorted(owned, key=lambda c: str(c["type"]))}
-
-
-def is_significant(
-    old: Mapping[str, Any], new: Mapping[str, Any], is_read: Callable[[str], bool]
-) -> bool:
-    """Tell whether a reader acts on the difference, so that it cannot wait.
-
-    Args:
-        old: the status as last written.
-        new: the status as it would be written.
-        is_read: whether some HPA selects a source metric of that name.
-    """
-    if any(old.get(key) != new.get(key) for key in _ACTED_ON) or _verdicts(old) != _verdicts(new):
-        return True
-    if ("desiredLoad" in old) != ("desiredLoad" in new):
-        return True
-    before = {entry["name"]: entry for entry in old.get("sources") or ()}
-    after = {entry["name"]: entry for entry in new.get("sources") or ()}
-    return before.keys() != after.keys() or any(
-        _source_changed(before[name], after[name], is_read) for name in after
-    )
-
-
-def is_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Tell whether anything but the time of the decision differs."""
-    return {**old, "decisionTime": None} != {**new, "decisionTime": None}
-
-
-def is_jitter(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Tell whether the two differ in nothing but figures that moved a little, and their wording."""
-    before = {entry["name"]: value_of(entry) for entry in old.get("sources") or ()}
-    after = {entry["name"]: value_of(entry) for entry in new.get("sources") or ()}
-    return (
-        is_changed(old, new)
-        and _course(old) == _course(new)
-        and before.keys() == after.keys()
-        and not any(_moved(before[name], after[name]) for name in after)
-    )
 
 
 def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str, str]]:
@@ -231,35 +139,6 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
     assumed = by_type.get(conditions.UNIT_ASSUMED)
     if assumed is not None and assumed.now.status == "True":
         yield "Warning", conditions.UNIT_ASSUMED, assumed.now.message
-
-
-_ACTED_ON = ("observedGeneration", "actualScale", "desiredScale", "holdingSince")
-
-
-def _verdicts(status: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    return {(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or ()}
-
-
-def _source_changed(
-    old: Mapping[str, Any], new: Mapping[str, Any], is_read: Callable[[str], bool]
-) -> bool:
-    if (old.get("noDataSince") is None) != (new.get("noDataSince") is None):
-        return True
-    if old.get("value") == new.get("value") or not is_read(str(new["metric"])):
-        return False
-    return _moved(value_of(old), value_of(new))
-
-
-def _moved(before: float | None, after: float | None) -> bool:
-    if before is None or after is None:
-        return before is not after
-    return abs(after - before) > VALUE_MOVED * abs(before)
-
-
-def _course(status: Mapping[str, Any]) -> tuple[Any, ...]:
-    """How a decision came about, without its figures."""
-    steps = [(rung["stage"], rung["code"]) for rung in status.get("reasons") or ()]
-    return status.get("boundBy"), steps, _verdicts(status)
 
 
 def _ready(observation: Observation, decision: Decision) -> Condition:
@@ -294,22 +173,11 @@ def _sources(
             if observed.samples is not None:
                 entry["samples"] = observed.samples
         elif isinstance(observed, NoData):
-            if _is_of(previous, generation):  # an edited query has no old value
+            if restoring.is_of(previous, generation):  # an edited query has no old value
                 entry |= {key: old[key] for key in ("value", "samples") if key in old}
             entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
             entry["reason"] = str(observed.reason)
         yield entry
-
-
-def _load_of(status: Mapping[str, Any]) -> float | None:
-    try:
-        return quantity.parse(status["desiredLoad"])
-    except (KeyError, QuantityError):
-        return None
-
-
-def _is_of(status: Mapping[str, Any], generation: int) -> bool:
-    return status.get("observedGeneration") == generation
 
 
 def _failure_reason(error: Exception) -> tuple[str, str]:

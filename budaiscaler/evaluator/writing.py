@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -39,6 +41,7 @@ class StatusWriter:
     errors: int = 0
     _refused: dict[Key, float] = field(default_factory=dict)
     _succeeded_at_s: float = float("-inf")
+    _turns: WeakValueDictionary[Key, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def start_over(self) -> None:
         """Begin a new term: what got through, and what did not, in an earlier one tells nothing."""
@@ -48,8 +51,14 @@ class StatusWriter:
     async def write(self, scaler: Scaler, status: dict[str, Any]) -> bool:
         """Apply `status` as the whole of our share; False when it did not get there.
 
-        The uid makes sure that a scaler which was deleted and made again is not given the other's.
+        Those of one scaler arrive in the order in which they were asked for. The uid makes sure
+        that a scaler which was deleted and made again is not given the other's.
         """
+        turn = self._turns.setdefault((scaler.namespace, scaler.name), asyncio.Lock())
+        async with turn:
+            return await self._apply(scaler, status)
+
+    async def _apply(self, scaler: Scaler, status: dict[str, Any]) -> bool:
         key = (scaler.namespace, scaler.name)
         body = {
             "apiVersion": API_VERSION,

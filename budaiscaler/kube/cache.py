@@ -8,6 +8,9 @@ state, and `behind_s` says how old it may be.
 
 The back-off is forgotten once a watch has lasted. A list that succeeds proves nothing: with a
 server whose watches are always too old, ten thousand pods would be listed five times a second.
+
+A bug of ours that one object brings out is logged and costs that object its change: ending the
+process instead, anybody who may write such an object would end every copy at once.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from budaiscaler.domain.errors import ExpiredError, KubeError
+from budaiscaler.domain.errors import ExpiredError, KubeError, KubeUnreachableError
 from budaiscaler.kube.backoff import Backoff
 from budaiscaler.kube.port import Json, Kube, WatchEvent
 
@@ -82,7 +85,7 @@ class Cache(Generic[T]):
         """
         self._listeners.append(listener)
         for key, item in list(self.objects.items()):
-            listener(key, None, item)
+            self._tell(listener, key, None, item)
         return lambda: self._listeners.remove(listener)
 
     def __iter__(self) -> Iterator[tuple[Key, T]]:
@@ -119,12 +122,14 @@ class Cache(Generic[T]):
         while True:
             page = await self.kube.get(self.path, params)
             self._heard_at_s = self.clock()
-            for item in page.get("items") or ():
+            if "items" not in page:
+                raise KubeUnreachableError(f"GET {self.path}: the answer is no list")
+            for item in page["items"] or ():
                 key = _key(item)
-                projected = self.project(item, self.objects.get(key))
+                projected = self._projected(key, item)
                 if projected is not None:
                     seen[key] = projected
-            metadata = page.get("metadata", {})
+            metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 break
             params["continue"] = metadata["continue"]
@@ -151,12 +156,20 @@ class Cache(Generic[T]):
             await self._pause("the watch ended at once")
 
     def _take(self, event: WatchEvent) -> None:
-        metadata: Mapping[str, str] = event.object.get("metadata", {})
+        metadata: Mapping[str, str] = event.object.get("metadata") or {}
         if event.type != "BOOKMARK":
             key = _key(event.object)
             gone = event.type == "DELETED"
-            self._set(key, None if gone else self.project(event.object, self.objects.get(key)))
+            self._set(key, None if gone else self._projected(key, event.object))
         self._version = metadata.get("resourceVersion", self._version)
+
+    def _projected(self, key: Key, raw: Json) -> T | None:
+        known = self.objects.get(key)
+        try:
+            return self.project(raw, known)
+        except Exception:  # noqa: BLE001 - see the module
+            _log.exception("projection_failed", path=self.path, namespace=key[0], name=key[1])
+            return known
 
     def _set(self, key: Key, new: T | None) -> None:
         old = self.objects.get(key)
@@ -167,12 +180,21 @@ class Cache(Generic[T]):
         else:
             self.objects[key] = new
         for listener in self._listeners:
+            self._tell(listener, key, old, new)
+
+    def _tell(self, listener: Listener[T], key: Key, old: T | None, new: T | None) -> None:
+        try:
             listener(key, old, new)
+        except Exception:  # noqa: BLE001 - see the module
+            _log.exception("listener_failed", path=self.path, namespace=key[0], name=key[1])
 
     def _selector(self) -> dict[str, str]:
         return {"fieldSelector": self.field_selector} if self.field_selector else {}
 
 
 def _key(item: Json) -> Key:
-    metadata = item["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
+    try:
+        metadata = item["metadata"]
+        return metadata.get("namespace", ""), metadata["name"]
+    except (AttributeError, LookupError, TypeError) as error:
+        raise KubeUnreachableError("an object came without a name") from error

@@ -30,6 +30,9 @@ WATCH_SILENCE_S = 120.0
 
 _JSON = "application/json"
 
+_BROKEN = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""What a request can end with; a ValueError is an address, a header or a line that is none."""
+
 
 class KubeClient:
     """`Kube` over HTTPS. Use as an async context manager; `connect` makes one."""
@@ -83,7 +86,7 @@ class KubeClient:
             yield WatchEvent("BOOKMARK", {"metadata": {}})
             async for line in response.content:
                 yield _event(line)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except _BROKEN as error:
             raise KubeUnreachableError(f"the watch of {path} broke off: {_cause(error)}") from error
         finally:
             response.close()
@@ -100,7 +103,7 @@ class KubeClient:
         response = await self._send(method, path, params, body, content_type, timeout)
         try:
             data = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except _BROKEN as error:
             raise KubeUnreachableError(f"{method} {path}: {_cause(error)}") from error
         finally:
             response.release()
@@ -111,7 +114,7 @@ class KubeClient:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise KubeUnreachableError(f"{method} {path}: the answer is no object: {_text(data)}")
+            raise KubeUnreachableError(f"{method} {path}: the answer is no JSON object")
         return answer
 
     async def _send(
@@ -128,14 +131,19 @@ class KubeClient:
         if params:
             url = f"{url}?{urlencode(params)}"
         headers = {"Accept": _JSON, "Content-Type": content_type, "User-Agent": "budaiscaler"}
-        settings: Any = await configuration.auth_settings()
+        try:
+            settings: Any = await configuration.auth_settings()
+        except Exception as error:  # the library lets through whatever reading a token raises
+            raise KubeUnreachableError(
+                f"{method} {path}: our credentials cannot be read: {_cause(error)}"
+            ) from error
         for setting in settings.values():
             headers[setting["key"]] = setting["value"]
         try:
             wrapped = await self._api.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=timeout
             )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _BROKEN as error:
             raise KubeUnreachableError(f"{method} {path}: {_cause(error)}") from error
         response: aiohttp.ClientResponse = wrapped.response
         return response
@@ -175,7 +183,8 @@ def _event(line: bytes) -> WatchEvent:
     if not isinstance(about, dict) or "type" not in event:
         raise ValueError(f"no event: {_text(line)}")
     if event["type"] == "ERROR":
-        raise _failure(int(about.get("code", 500)), json.dumps(about).encode())
+        code = about.get("code")
+        raise _failure(code if isinstance(code, int) else 500, json.dumps(about).encode())
     return WatchEvent(event["type"], about)
 
 

@@ -9,6 +9,9 @@ counts from when it was sent, since that is how early others may have seen it.
 Beside leading, every copy observes: the annotation `data-as-of` of the record is the leader's word
 that everything it reports is true as of then. Readers judge freshness by it, not by the renewal
 alone: a leader that has just taken over, or cannot write its reports, renews but does not vouch.
+The leader's clock can only make its word older: a word counts at most from when it was first read
+here. Taken as written, that of a leader whose clock was half an hour ahead would keep the figures
+fresh for half an hour after its death.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -29,6 +32,9 @@ from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import LEASES
 
 AS_OF_ANNOTATION = "scaler.bud.studio/data-as-of"
+
+_DRIFT = timedelta(milliseconds=1)
+"""Two clocks of one machine do not pass the same time to the microsecond."""
 
 _log = structlog.get_logger()
 
@@ -55,7 +61,7 @@ class Election:
     Attributes:
         identity: of this copy; unique, since a holder recognises itself by it.
         vouches: asked at every renewal whether all reports are true as of now.
-        wall_clock: for what is written into the record.
+        wall_clock: for what is written into the record, and to tell what in it is of the future.
         clock: monotonic seconds.
     """
 
@@ -71,11 +77,16 @@ class Election:
     _record: tuple[Any, ...] | None = None
     _seen_at_s: float = 0.0
     _holders_duration_s: float = 0.0
+    _said: str | None = None
+    _read_at_s: float = 0.0
     _as_of: datetime | None = None
 
     @property
     def as_of(self) -> datetime | None:
-        """When a leader last vouched for its reports; None if nobody is known to have."""
+        """When a leader last vouched for its reports; None if nobody is known to have.
+
+        By the leader's clock, but never later than by ours when we first read it.
+        """
         return self._as_of
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
@@ -120,6 +131,7 @@ class Election:
             When the claim was sent, so at the earliest when others saw it; None if there is none,
             also when the API server fails.
         """
+        self._bound_word()
         try:
             async with asyncio.timeout(within_s):
                 lease = await self._read_or_create()
@@ -172,9 +184,18 @@ class Election:
         if record != self._record:
             self._record, self._seen_at_s = record, self.clock()
         self._holders_duration_s = float(spec.get("leaseDurationSeconds") or 0)
-        self._as_of = times.parse(
-            (lease["metadata"].get("annotations") or {}).get(AS_OF_ANNOTATION)
-        )
+        said = (lease["metadata"].get("annotations") or {}).get(AS_OF_ANNOTATION)
+        if said != self._said:
+            self._said, self._as_of, self._read_at_s = said, times.parse(said), self.clock()
+        self._bound_word()
+
+    def _bound_word(self) -> None:
+        """Make the word at least as old as it is known here; again, since our clock may be set."""
+        if self._as_of is None:
+            return
+        read_at = self.wall_clock() - timedelta(seconds=self.clock() - self._read_at_s)
+        if self._as_of - read_at >= _DRIFT:
+            self._as_of = read_at
 
     def _is_held_by_other(self) -> bool:
         holder = self._record[0] if self._record else None

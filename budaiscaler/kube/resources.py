@@ -27,14 +27,20 @@ class Resource:
 
     def collection(self, namespace: str | None = None) -> str:
         """Path of the list, of all namespaces when `namespace` is None."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        scope = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
-        return f"{root}{scope}/{self.plural}"
+        # Users name kinds to be scaled, so no part may carry a path of its own.
+        group, version, plural = (_segment(p) for p in (self.group, self.version, self.plural))
+        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        scope = f"/namespaces/{_segment(namespace)}" if namespace is not None else ""
+        return f"{root}{scope}/{plural}"
 
     def item(self, namespace: str | None, name: str, subresource: str | None = None) -> str:
         """Path of one object, or of a subresource of it."""
-        path = f"{self.collection(namespace)}/{quote(name, safe='')}"
+        path = f"{self.collection(namespace)}/{_segment(name)}"
         return f"{path}/{subresource}" if subresource else path
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
 
 
 BUDAISCALERS = Resource("scaler.bud.studio", "v1alpha1", "budaiscalers")

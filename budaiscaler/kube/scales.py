@@ -1,24 +1,35 @@
-"""The `scale` subresource of any kind, found by discovery."""
+"""The `scale` subresource of any kind, found by discovery, and the pods that it selects."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
-from budaiscaler.domain.errors import NotFoundError
+from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
+from budaiscaler.kube import pods
 from budaiscaler.kube.port import Json, Kube
-from budaiscaler.kube.resources import Resource
+from budaiscaler.kube.resources import PODS, Resource
 
 DISCOVERY_TTL_S = 300.0
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What a scale subresource tells: replicas asked for and replicas there are."""
+    """What a scale subresource tells.
+
+    Attributes:
+        spec_replicas: asked for.
+        status_replicas: there are, ready or not.
+        selector: of its pods, in the form of a request; empty where the kind tells none.
+    """
 
     spec_replicas: int
     status_replicas: int
+    selector: str = ""
 
 
 @dataclass(slots=True)
@@ -50,17 +61,49 @@ class ScaleReader:
             )
         resource = Resource(group, version, plural)
         answer = await self.kube.get(resource.item(namespace, name, "scale"))
+        status = answer.get("status", {})
         return Scale(
             spec_replicas=int(answer.get("spec", {}).get("replicas", 0)),
-            status_replicas=int(answer.get("status", {}).get("replicas", 0)),
+            status_replicas=int(status.get("replicas", 0)),
+            selector=str(status.get("selector") or ""),
         )
+
+    async def count(self, scale: Scale, namespace: str) -> Replicas:
+        """Count what the selector names; a replica may be a group of pods, all of which it needs.
+
+        Without one, the replicas that there are stand for ready ones, and are told not to be.
+        """
+        if not scale.selector:
+            return Replicas(scale.spec_replicas, scale.status_replicas, are_counted=False)
+        live = [raw async for raw in self._pods(namespace, scale.selector) if pods.is_live(raw)]
+        # Rounded, since a rollout has a pod too many, and a group that is being made has too few.
+        size = max(1, round(len(live) / max(1, scale.status_replicas)))
+        return Replicas(
+            current=scale.spec_replicas,
+            ready=sum(map(pods.is_ready, live)) // size,
+            unschedulable=sum(map(pods.is_unschedulable, live)) // size,
+        )
+
+    async def _pods(self, namespace: str, selector: str) -> AsyncIterator[Json]:
+        params = {"labelSelector": selector, "limit": str(PAGE)}
+        while True:
+            page = await self.kube.get(PODS.collection(namespace), params)
+            if "items" not in page:
+                raise KubeUnreachableError("GET pods: the answer is no list")
+            for item in page["items"] or ():
+                yield item
+            more = (page.get("metadata") or {}).get("continue")
+            if not more:
+                return
+            params = {**params, "continue": more}
 
     async def _plurals(self, api_version: str) -> dict[str, str]:
         """Plural by kind, and the subresource paths as keys of their own."""
         known = self._routes.get(api_version)
         if known is not None and self.clock() - known[0] < DISCOVERY_TTL_S:
             return known[1]
-        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        group, _, version = (quote(part, safe="") for part in api_version.rpartition("/"))
+        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
             answer: Json = await self.kube.get(path)
         except NotFoundError as error:

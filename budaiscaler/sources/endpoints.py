@@ -1,8 +1,10 @@
-"""URLs that users write: completed where they leave no doubt, and shown without what is secret."""
+"""Endpoints as users write them: completed where they leave no doubt, shown without secrets."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
+
+from budaiscaler.domain.readings import NoData, NoDataReason
 
 SCHEMES = frozenset({"http", "https"})
 
@@ -16,6 +18,20 @@ def complete(endpoint: str) -> str | None:
     except ValueError:
         return None
     return full if usable else None
+
+
+def normalise_endpoint(endpoint: str | None) -> str | NoData:
+    """Complete a base URL: a missing scheme is http, a trailing slash goes."""
+    if not endpoint:
+        message = "no Prometheus is known: set endpoint on the source, or --prometheus-url for all"
+        return NoData(NoDataReason.BAD_ENDPOINT, message)
+    full = complete(endpoint)
+    if full is None or {"?", "#"} & set(full):
+        message = (
+            "endpoint is no http or https URL: write for example http://prometheus.monitoring:9090"
+        )
+        return NoData(NoDataReason.BAD_ENDPOINT, message)
+    return full.rstrip("/")
 
 
 def public(endpoint: str) -> str:

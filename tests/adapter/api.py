@@ -160,8 +160,8 @@ async def serving(kube: FakeKube, *, drain_s: float = 0.0) -> AsyncIterator[Api]
     task = asyncio.ensure_future(scalers.run())
     await scalers.synced.wait()
     async with server:
-        assert server._runner is not None
-        port: int = server._runner.addresses[0][1]
+        assert server._listener is not None
+        port: int = server._listener.sockets[0].getsockname()[1]
         api = Api(kube, front, context, server, readiness, store, port)
         kube.answers[TOKEN_REVIEWS.collection()] = api.review_token
         kube.answers[SUBJECT_ACCESS_REVIEWS.collection()] = api.review_access

@@ -43,7 +43,10 @@ class Published:
     kube: FakeKube
     now: datetime = NOON
     word: datetime | None = NOON
-    store: Store = field(default_factory=Store)
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(lambda: self.now)
 
     def put(
         self,

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from adapter import authz
-from adapter.authz import REMEMBER_S, Authorizer
+from adapter.authz import Authorizer
 from adapter.identity import User
+from adapter.reviews import REMEMBER_S
 from adapter.wire import ApiError
 from budaiscaler.domain.errors import KubeUnreachableError
 from budaiscaler.kube.port import Json

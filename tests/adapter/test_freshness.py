@@ -83,6 +83,38 @@ async def test_held_for_too_long(published: Published) -> None:
     assert f"not known since {at(0)}" in await refused(published)
 
 
+async def test_held_by_a_clock_that_is_ahead(published: Published) -> None:
+    """A time of last good data that lies in the future counts from when it was reported here."""
+    ahead = at(1800)
+    published.put(desiredLoad="7", holdingSince=ahead, sources=[source(noDataSince=ahead)])
+    assert await published.values() == {"chat": "7"}
+    published.word = published.now = NOON + GRACE
+    # The status is written again meanwhile, and says the same.
+    published.put(
+        desiredLoad="7", holdingSince=ahead, sources=[source(noDataSince=ahead)], boundBy="source"
+    )
+
+    for metric in ("desired-load", "queue"):
+        (item,) = await published.ask(metric)
+        assert item["timestamp"] == at(0)
+
+    published.word = published.now = NOON + GRACE + timedelta(seconds=1)
+    for metric in ("desired-load", "queue"):
+        assert f"not known since {at(0)}" in await refused(published, metric)
+
+
+async def test_held_again_by_a_clock_that_is_ahead(published: Published) -> None:
+    """Each time that data is lost counts anew."""
+    published.put(desiredLoad="7", holdingSince=at(1800))
+    assert await published.values() == {"chat": "7"}
+    published.word = published.now = NOON + timedelta(hours=1)
+    published.put(desiredLoad="7", holdingSince=at(5400))
+
+    (item,) = await published.ask()
+
+    assert item["timestamp"] == at(3600)
+
+
 async def test_good_again(published: Published) -> None:
     """When data comes back the value is fresh again at once."""
     published.put(desiredLoad="7", holdingSince=at(-9999))

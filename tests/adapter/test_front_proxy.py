@@ -31,6 +31,14 @@ async def test_the_hpa_controller(api: Api) -> None:
     assert [review["user"] for review in api.reviews] == [HPA]
 
 
+@pytest.mark.parametrize("groups", [(), ("system:unauthenticated",)], ids=repr)
+async def test_anonymous_at_the_proxy(api: Api, groups: tuple[str, ...]) -> None:
+    """Whom kube-apiserver itself does not know is not authenticated by having come through it."""
+    await api.as_user("system:anonymous", METRIC, *groups)
+
+    assert [review["groups"] for review in api.reviews] == [list(groups)]
+
+
 async def test_spoofed_without_certificate(api: Api) -> None:
     """Headers without a certificate are as if they were not there: the client is anonymous."""
     api.allows = refuse_anonymous

@@ -136,68 +136,6 @@ async def test_a_scaler_that_goes(published: Published) -> None:
         await published.ask()
 
 
-async def test_a_source_that_is_renamed(published: Published) -> None:
-    """After a rename the old name is gone at once, and the new one waits for its first value."""
-    published.put(desiredLoad="1", sources=[source("queue", "5")])
-    assert await published.values("queue") == {"chat": "5"}
-
-    renamed = samples.raw_spec(samples.total(name="waiting"))
-    published.put(spec=renamed, generation=2, desiredLoad="1", sources=[source("queue", "5")])
-
-    with pytest.raises(ApiError) as gone:
-        await published.ask("queue")
-    with pytest.raises(ApiError) as waiting:
-        await published.ask("waiting")
-    assert (gone.value.code, waiting.value.code) == (404, 503)
-
-
-async def test_a_spec_that_becomes_invalid(published: Published) -> None:
-    """An invalid edit takes the sources away, and mending it brings them back."""
-    published.put(desiredLoad="1", sources=[source("queue", "5")])
-    published.put(spec=samples.raw_spec(minReplicas=9, maxReplicas=1), generation=2)
-
-    with pytest.raises(ApiError, match="not published"):
-        await published.ask("queue")
-    with pytest.raises(ApiError, match="no data yet") as raised:
-        await published.ask()
-    assert raised.value.code == 503
-
-    published.put(generation=3, desiredLoad="1", sources=[source("queue", "5")])
-    assert await published.values("queue") == {"chat": "5"}
-
-
-async def test_left_behind_by_another_strategy(published: Published) -> None:
-    """What the HPA strategy reported is not published for the KPA strategy that was switched to."""
-    published.put(desiredLoad="7", sources=[source("queue", "5")])
-    kpa = samples.raw_spec(scalingStrategy="KPA")
-    published.put(
-        spec=kpa,
-        generation=2,
-        observedGeneration=1,
-        desiredLoad="7",
-        sources=[source("queue", "5")],
-    )
-
-    for metric in ("desired-load", "queue"):
-        with pytest.raises(ApiError, match="no data yet"):
-            await published.ask(metric)
-
-    published.put(spec=kpa, generation=2, desiredLoad="4", observedGeneration=2)
-    (item,) = await published.ask()
-    assert item["value"] == "4"
-    assert item["metricLabels"]["strategy"] == "KPA"
-
-
-async def test_an_edit_keeps_the_value(published: Published) -> None:
-    """While an edit waits for its evaluation the HPA is not frozen: the last decision stands."""
-    published.put(desiredLoad="7")
-    published.put(
-        spec=samples.raw_spec(maxReplicas=50), generation=2, observedGeneration=1, desiredLoad="7"
-    )
-
-    assert await published.values() == {"chat": "7"}
-
-
 @pytest.mark.parametrize(
     ("reported", "expected"),
     [

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import tracemalloc
 from dataclasses import dataclass
 
 import aiohttp
 import pytest
 
+from adapter import serving
 from adapter.serving import ServingContext
 from budaiscaler.domain.errors import ConfigurationError
 from budaiscaler.runtime import tls
@@ -211,3 +213,58 @@ async def test_before_anything_is_used() -> None:
     assert context.listening.verify_mode is ssl.CERT_OPTIONAL
     with pytest.raises(ConfigurationError):
         context.use(KeyPair(b"", b""), None)
+
+
+async def test_one_too_many(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anonymous connections that never ask end at a limit, and those that are open go on."""
+    monkeypatch.setattr(serving, "MOST_CONNECTIONS", 2)
+    lines = [Line(api, pki.context(PROXY)) for _ in range(3)]
+    for line in lines[:2]:
+        assert "200" in await asyncio.to_thread(line.ask)
+
+    assert await asyncio.to_thread(lines[2].ask) == ""
+    assert "200" in await asyncio.to_thread(lines[0].ask)
+
+    await asyncio.to_thread(lines[0].close)
+    await asyncio.sleep(0.05)
+    again = Line(api, pki.context(PROXY))
+    assert "200" in await asyncio.to_thread(again.ask)
+    for line in (*lines, again):
+        line.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param("GET / HTTP/1.1\r\nAuthorization: Bearer SECRET\x01\r\n\r\n", id="control"),
+        pytest.param(
+            f"GET / HTTP/1.1\r\nAuthorization: Bearer SECRET{'x' * 9000}\r\n\r\n", id="too-long"
+        ),
+        pytest.param("SECRET\r\n\r\n", id="no-http"),
+    ],
+)
+async def test_what_is_no_http(api: Api, sent: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody can send it, so it is refused without a word in the log, where a token might be."""
+
+    def ask() -> str:
+        with Line(api, pki.context()).open() as line:
+            line.sendall(sent.encode())
+            return line.recv(65536).decode().split("\r\n")[0]
+
+    assert " 400 " in await asyncio.to_thread(ask)
+    assert caplog.text == ""
+    assert (await api.get(client=PROXY, headers=AS_HPA)).status == 200
+
+
+async def test_idle_connections_are_small(api: Api) -> None:
+    """A connection that never asks holds a small buffer; with the default, two thousand fill us."""
+    lines = [Line(api, pki.context()) for _ in range(20)]
+    tracemalloc.start()
+    for line in lines:
+        await asyncio.to_thread(line.open)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    for line in lines:
+        line.close()
+
+    assert held / len(lines) < 100 * 1024

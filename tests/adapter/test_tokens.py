@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from adapter.authn import REMEMBER_S, Authenticator, RequestHeader
+from adapter.authn import Authenticator, RequestHeader
 from adapter.identity import ANONYMOUS, User
+from adapter.reviews import REMEMBER_S
 from adapter.wire import ApiError
 from budaiscaler.domain.errors import KubeUnreachableError, OverloadedError
 from budaiscaler.kube.port import Json

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from budaiscaler.domain.api.budaiscaler import ScalingRules
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.kube.port import Json
 from controller import children
@@ -16,6 +17,24 @@ RULES: Json = {
     "selectPolicy": "Min",
     "policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}],
 }
+
+
+UP: Json = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": 15},
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+    ],
+    "tolerance": "0",
+}
+DOWN: Json = {
+    "stabilizationWindowSeconds": 300,
+    "selectPolicy": "Max",
+    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+    "tolerance": "0",
+}
+GENTLY: Json = {**DOWN, "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}]}
 
 
 def rendered(**fields: Any) -> Json:
@@ -63,13 +82,7 @@ def test_the_whole_child() -> None:
                     },
                 }
             ],
-            "behavior": {
-                "scaleUp": {"tolerance": "0"},
-                "scaleDown": {
-                    "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}],
-                    "tolerance": "0",
-                },
-            },
+            "behavior": {"scaleUp": UP, "scaleDown": GENTLY},
         },
     }
 
@@ -89,32 +102,32 @@ def test_the_whole_child() -> None:
         pytest.param(
             {"behavior": {"scaleUp": RULES}},
             ("behavior",),
-            {"scaleUp": {**RULES, "tolerance": "0"}, "scaleDown": {"tolerance": "0"}},
+            {"scaleUp": {**RULES, "tolerance": "0"}, "scaleDown": DOWN},
             id="behaviour-up-is-the-users-and-down-the-servers",
         ),
         pytest.param(
             {"behavior": {"scaleDown": RULES}},
             ("behavior",),
-            {"scaleUp": {"tolerance": "0"}, "scaleDown": {**RULES, "tolerance": "0"}},
+            {"scaleUp": UP, "scaleDown": {**RULES, "tolerance": "0"}},
             id="behaviour-down",
         ),
         pytest.param(
             {"behavior": {}},
             ("behavior",),
-            {"scaleUp": {"tolerance": "0"}, "scaleDown": {"tolerance": "0"}},
+            {"scaleUp": UP, "scaleDown": DOWN},
             id="an-empty-behaviour-is-one",
         ),
         pytest.param(
             {"behavior": {"scaleUp": {"tolerance": "0.3"}, "scaleDown": {"tolerance": "0.2"}}},
             ("behavior",),
-            {"scaleUp": {"tolerance": "0"}, "scaleDown": {"tolerance": "0"}},
+            {"scaleUp": UP, "scaleDown": DOWN},
             id="the-tolerance-is-applied-by-us",
         ),
         pytest.param(
             {"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}},
-            ("behavior", "scaleUp", "selectPolicy"),
-            "Disabled",
-            id="disabled",
+            ("behavior", "scaleUp"),
+            {**UP, "selectPolicy": "Disabled"},
+            id="one-field-is-the-users-and-the-rest-the-servers",
         ),
         pytest.param(
             {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}},
@@ -133,11 +146,30 @@ def test_fields_of_the_child(fields: Json, path: tuple[str, ...], expected: obje
     assert found == expected
 
 
-def test_an_adopted_child_keeps_its_name() -> None:
-    """Under another name it is the same HPA: selector and owner are the scaler's."""
+@pytest.mark.parametrize("given", [*ScalingRules.model_fields, None])
+@pytest.mark.parametrize("way", ["scaleUp", "scaleDown"])
+def test_every_field_of_the_behaviour_is_named(way: str, given: str | None) -> None:
+    """A field that is not named is not put back, and may stay when the user takes it away."""
+    examples = {**RULES, "tolerance": "0.3"}
+    field = ScalingRules.model_fields[given].alias if given is not None else None
+    rules = {field: examples[field]} if field is not None else {}
+    behavior = rendered(behavior={way: rules})["spec"]["behavior"]
+    fields = {one.alias for one in ScalingRules.model_fields.values()}
+
+    assert behavior.keys() == {"scaleUp", "scaleDown"}
+    assert [set(named) for named in behavior.values()] == [fields, fields]
+
+
+def test_an_adopted_child_is_marked_and_not_owned() -> None:
+    """It is the same HPA under its own name, and nothing has it collected with the scaler."""
     scaler = world.scaler()
     assert not isinstance(scaler.spec, InvalidSpecError)
-    adopted = children.hpa(scaler, scaler.spec, "theirs")
+    adopted = children.hpa(scaler, scaler.spec, "theirs", adopted=True)
 
-    assert adopted["metadata"] == {**rendered()["metadata"], "name": "theirs"}
+    assert adopted["metadata"] == {
+        "name": "theirs",
+        "namespace": "ml",
+        "labels": {"scaler.bud.studio/scaler": "chat"},
+        "annotations": {"scaler.bud.studio/adopted-by": "chat/scaler-chat"},
+    }
     assert adopted["spec"] == rendered()["spec"]

@@ -33,6 +33,12 @@ def another_groups(name: str) -> Hpa:
     return project_hpa(raw, None)
 
 
+def made_by_a_tool(name: str, adopter: str) -> Hpa:
+    """An HPA that we took over, and that another tool has made its own since."""
+    raw = raw_hpa(name, owner="x", owner_kind="Tool", owner_name="chat", adopter=adopter)
+    return project_hpa(raw, None)
+
+
 def merely_listed(name: str) -> Hpa:
     """An HPA with an owner that does not control it."""
     raw = raw_hpa(name, owner="x", owner_kind="Tool")
@@ -90,8 +96,32 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             {"annotations": ADOPTING}, [hpa("theirs")], "theirs", "theirs", (), [OWNED], id="adopt"
         ),
         pytest.param(
-            {"annotations": ADOPTING}, [hpa("theirs", owner=OWN)], "theirs", None, (), [OWNED],
+            {"annotations": ADOPTING}, [hpa("theirs", adopter=OWN)], "theirs", None, (), [OWNED],
             id="adopted",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs", adopter="scaler-before")], "theirs", "theirs",
+            (), [OWNED], id="adopted-by-an-earlier-one-of-our-name",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs", adopter="x", owner_name="gone")], "theirs",
+            "theirs", (), [OWNED], id="adopted-by-one-that-is-gone",
+        ),
+        pytest.param(
+            {}, [hpa("theirs", adopter="x", owner_name="gone")], None, None, (), [FOREIGN],
+            id="what-one-that-is-gone-adopted-is-foreign",
+        ),
+        pytest.param(
+            {}, [hpa("theirs", adopter="scaler-before")], None, None, ("theirs",), [FOREIGN],
+            id="what-an-earlier-one-of-our-name-adopted-goes-back",
+        ),
+        pytest.param(
+            {}, [hpa(adopter="scaler-before")], None, None, ("chat-hpa",), [FOREIGN],
+            id="so-does-what-it-adopted-under-our-name",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [made_by_a_tool("theirs", adopter=OWN)],
+            None, None, ("theirs",), [FOREIGN], id="a-tool-came-to-own-what-we-adopted",
         ),
         pytest.param(
             {"annotations": ADOPTING}, [hpa("theirs"), hpa(owner=OWN)], "theirs", "theirs",
@@ -113,15 +143,23 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             None, None, (), [FOREIGN], id="adopt-what-a-tool-owns",
         ),
         pytest.param(
-            {}, [hpa("theirs", owner=OWN)], None, None, ("theirs",), [FOREIGN],
+            {}, [hpa("theirs", adopter=OWN)], None, None, ("theirs",), [FOREIGN],
             id="annotation-was-taken-away",
         ),
         pytest.param(
-            {"annotations": ADOPTING}, [hpa("theirs"), hpa("before", owner=OWN)], None, None,
+            {}, [hpa(adopter=OWN)], None, None, ("chat-hpa",), [FOREIGN],
+            id="annotation-was-taken-away-from-one-of-our-name",
+        ),
+        pytest.param(
+            {}, [hpa("theirs", owner=OWN)], "chat-hpa", None, ("theirs",), [OWNED],
+            id="annotation-was-taken-away-from-one-that-we-made",
+        ),
+        pytest.param(
+            {"annotations": ADOPTING}, [hpa("theirs"), hpa("before", adopter=OWN)], None, None,
             ("before",), [FOREIGN], id="annotation-names-another-now",
         ),
         pytest.param(
-            {"scaleTargetRef": {"name": "code"}}, [hpa("theirs", owner=OWN)], "chat-hpa", None,
+            {"scaleTargetRef": {"name": "code"}}, [hpa("theirs", adopter=OWN)], "chat-hpa", None,
             ("theirs",), [OWNED], id="annotation-was-taken-away-and-the-target-changed",
         ),
         pytest.param(
@@ -134,7 +172,7 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             ("chat-hpa",), [PUBLISH], id="never-any-more",
         ),
         pytest.param(
-            {"hpa": {"manage": "Never"}, "annotations": ADOPTING}, [hpa("theirs", owner=OWN)],
+            {"hpa": {"manage": "Never"}, "annotations": ADOPTING}, [hpa("theirs", adopter=OWN)],
             None, None, ("theirs",), [PUBLISH], id="never-after-adoption",
         ),
         pytest.param(
@@ -146,8 +184,20 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             [OWNED, ("ScaleToZero", "False", "HPAMinimumIsOne")], id="minimum-of-zero",
         ),
         pytest.param(
-            {"maxReplicas": 0}, [hpa(owner=OWN), hpa("theirs")], None, None, (), [],
+            {"maxReplicas": 0}, [hpa(owner=OWN)], None, None, (), [OWNED],
             id="an-invalid-spec-takes-nothing-away",
+        ),
+        pytest.param(
+            {"maxReplicas": 0, "annotations": ADOPTING},
+            [hpa("theirs", adopter=OWN), hpa(target="code", adopter="scaler-before")],
+            None, None, ("chat-hpa",), [OWNED], id="an-invalid-spec-gives-back-what-is-not-ours",
+        ),
+        pytest.param(
+            {"maxReplicas": 0}, [hpa(owner=OWN), hpa("theirs")], None, None, ("chat-hpa",),
+            [FOREIGN], id="what-an-invalid-spec-keeps-yields-to-a-foreign-one",
+        ),
+        pytest.param(
+            {"maxReplicas": 0}, [hpa("theirs")], None, None, (), [], id="an-invalid-spec-has-none"
         ),
     ],
 )  # fmt: skip
@@ -237,8 +287,8 @@ JANUARY, FEBRUARY = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
         pytest.param(
             {"created": FEBRUARY},
             {"created": JANUARY, "scalingStrategy": "KPA"},
-            False,
-            id="older-has-another-strategy",
+            True,
+            id="older-has-a-strategy-that-nobody-decides",
         ),
         pytest.param(
             {"created": FEBRUARY},
@@ -284,6 +334,72 @@ def test_the_younger_gives_its_child_up() -> None:
 
     assert verdict(plan(younger, both, hpas, None))[:3] == (None, None, ("younger-hpa",))
     assert verdict(plan(older, both, hpas, None))[:3] == ("older-hpa", None, ())
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "is_mine"),
+    [
+        pytest.param(FEBRUARY, {"created": JANUARY, "maxReplicas": 0}, False, id="invalid"),
+        pytest.param(JANUARY, {"created": FEBRUARY, "maxReplicas": 0}, True, id="but-younger"),
+        pytest.param(
+            FEBRUARY,
+            {"created": JANUARY, "scaleTargetRef": {"name": "code"}},
+            False,
+            id="about-to-turn-elsewhere",
+        ),
+        pytest.param(FEBRUARY, {"created": JANUARY, "deleting": True}, False, id="deleting"),
+        pytest.param(
+            FEBRUARY, {"created": JANUARY, "scalingStrategy": "KPA"}, False, id="not-removed-yet"
+        ),
+    ],
+)
+@pytest.mark.parametrize("mark", ["owner", "adopter"])
+def test_the_hpa_of_an_older_scaler_is_waited_out(
+    mine: str, theirs: dict[str, Any], mark: str, *, is_mine: bool
+) -> None:
+    """Whatever became of the older scaler: while its HPA stands, there is no second one."""
+    subject, older = scaler(created=mine), scaler("older", **theirs)
+    standing = hpa("older-hpa", **{mark: older.uid}, owner_name="older")
+    planned = plan(subject, [subject, older], [standing], None)
+
+    assert (planned.wanted is not None) == is_mine
+    if not is_mine:
+        assert verdict(planned)[3] == [("AbleToScale", "False", "ConflictDetected")]
+        assert "HPA older-hpa of BudAIScaler older" in planned.conditions[0].message
+
+
+def test_what_a_dead_scaler_made_is_not_waited_for() -> None:
+    """The cluster collects it, so a scaler that was made anew need not go through a complaint."""
+    subject = scaler()
+    left = hpa("older-hpa", owner="scaler-older", owner_name="older")
+
+    assert verdict(plan(subject, [subject], [left], None))[0] == "chat-hpa"
+
+
+def test_the_hpa_of_a_broken_scaler_yields_to_an_older_one() -> None:
+    """The younger cannot be asked what it wants; the older acts, so its HPA goes all the same."""
+    older, broken = scaler("older", created=JANUARY), scaler(created=FEBRUARY, maxReplicas=0)
+    standing = hpa(owner=broken.uid)
+    planned = plan(broken, [older, broken], [standing], None)
+
+    assert verdict(planned) == (
+        None,
+        None,
+        ("chat-hpa",),
+        [("AbleToScale", "False", "ConflictDetected")],
+    )
+
+
+def test_what_another_scaler_took_over_is_not_adopted() -> None:
+    """One that lives has it, so nobody takes it away, and the message says who it is."""
+    other = scaler("code", scaleTargetRef={"name": "code"})
+    subject = scaler(annotations=ADOPTING)
+    taken = hpa("theirs", adopter=other.uid, owner_name="code")
+    planned = plan(subject, [other, subject], [taken], None)
+
+    assert verdict(planned) == (None, None, (), [FOREIGN])
+    assert "taken over by BudAIScaler code" in planned.conditions[0].message
+    assert "adopt-hpa" not in planned.conditions[0].message
 
 
 def test_another_scalers_child_is_not_adopted() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from typing import Any
 
 import pytest
 
 from budaiscaler.domain.api import naming
 from budaiscaler.domain.errors import InvalidObjectError, OverloadedError
+from controller.keeping import AGAIN_AFTER
+from controller.reporting import OWNED_CONDITIONS
 from tests.controller.world import (
     RESYNC_S,
-    OldServer,
+    Server,
     World,
     hpa_path,
     raw_hpa,
@@ -52,7 +55,7 @@ async def test_nothing_is_written_while_nothing_changes(world: World) -> None:
             await asyncio.sleep(RESYNC_S)
 
         assert world.writes() == before
-        assert world.reconciler.applies == 1
+        assert world.reconciler.keeper.applies == 1
 
 
 async def test_an_edit_reaches_the_child(world: World) -> None:
@@ -63,7 +66,7 @@ async def test_an_edit_reaches_the_child(world: World) -> None:
         await settle()
 
         assert world.hpas()["chat-hpa"]["spec"]["maxReplicas"] == 7
-        assert world.reconciler.applies == 2
+        assert world.reconciler.keeper.applies == 2
         assert world.events()[1:] == [("chat", "Normal", "HPAUpdated")]
 
 
@@ -72,7 +75,10 @@ async def test_an_edit_reaches_the_child(world: World) -> None:
     [
         pytest.param({"maxReplicas": 3}, id="bound"),
         pytest.param({"metrics": []}, id="metrics"),
-        pytest.param({"behavior": {"scaleUp": {"tolerance": "0.5"}}}, id="behaviour"),
+        pytest.param({"behavior": {"scaleUp": {"tolerance": "0.5"}}}, id="tolerance"),
+        pytest.param({"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}}, id="switched-off"),
+        pytest.param({"behavior": {"scaleDown": {"stabilizationWindowSeconds": 9}}}, id="window"),
+        pytest.param({"behavior": {"scaleUp": {"policies": []}}}, id="policies"),
     ],
 )
 async def test_what_somebody_else_changes_is_put_back(world: World, change: dict[str, Any]) -> None:
@@ -84,7 +90,7 @@ async def test_what_somebody_else_changes_is_put_back(world: World, change: dict
         await settle()
 
         assert world.hpas()["chat-hpa"]["spec"] == asked
-        assert world.reconciler.applies == 2
+        assert world.reconciler.keeper.applies == 2
         assert world.events()[1:] == [("chat", "Normal", "HPAUpdated")]
 
 
@@ -122,23 +128,73 @@ async def test_additions_of_others_stay(world: World) -> None:
         await settle()
 
         assert world.hpas()["chat-hpa"]["metadata"]["labels"]["team"] == "a"
-        assert world.reconciler.applies == 1
+        assert world.reconciler.keeper.applies == 1
+
+
+async def test_a_narrower_selector_is_put_back(world: World) -> None:
+    """A metric with one selector more is another metric, though all that we ask for is in it."""
+    world.add_scaler()
+    async with world.controlled():
+        asked = world.hpas()["chat-hpa"]["spec"]
+        (metric,) = copy.deepcopy(asked["metrics"])
+        metric["external"]["metric"]["selector"]["matchExpressions"] = [
+            {"key": "strategy", "operator": "DoesNotExist"}
+        ]
+        world.change_hpa(metrics=[metric])
+        await settle()
+
+        assert world.hpas()["chat-hpa"]["spec"] == asked
 
 
 async def test_a_server_that_drops_a_field_is_not_fought() -> None:
     """Where the server knows no tolerance it is written once, and an edit is still put back."""
-    world = World(OldServer())
+    world = World(Server(knows_tolerance=False))
     world.add_scaler()
     async with world.controlled():
         await asyncio.sleep(3 * RESYNC_S)
         assert "tolerance" not in world.hpas()["chat-hpa"]["spec"]["behavior"]["scaleUp"]
-        assert world.reconciler.applies == 1
+        assert world.reconciler.keeper.applies == 1
 
         world.change_hpa(maxReplicas=3)
         await settle()
         assert world.hpas()["chat-hpa"]["spec"]["maxReplicas"] == 100
         await asyncio.sleep(3 * RESYNC_S)
-        assert world.reconciler.applies == 2
+        assert world.reconciler.keeper.applies == 2
+
+
+async def test_a_server_that_drops_the_tolerance_is_told() -> None:
+    """Steps are inexact there: it is said once, also after a restart, until the server keeps it."""
+    world = World(Server(knows_tolerance=False))
+    world.add_scaler()
+    async with world.controlled():
+        assert world.condition("ExactScaling") == ("False", "ToleranceNotSupported")
+        assert "older than 1.35" in world.message("ExactScaling")
+    async with world.controlled():
+        await asyncio.sleep(3 * RESYNC_S)
+        assert world.condition() == ("True", "HPAOwned")
+        assert world.condition("ExactScaling") == ("False", "ToleranceNotSupported")
+
+        world.kube.knows_tolerance = True  # the server was upgraded, and nothing else happens
+        await asyncio.sleep(AGAIN_AFTER.total_seconds() + 2 * RESYNC_S)
+        assert world.condition("ExactScaling") is None
+        assert world.reconciler.keeper.applies == 2
+
+    reasons = [reason for _, _, reason in world.events()]
+    assert reasons.count("ToleranceNotSupported") == 1
+
+
+async def test_a_server_that_keeps_the_tolerance_is_not_spoken_of(world: World) -> None:
+    """Exact steps are what everybody expects; also an edit that takes the field away is no news."""
+    world.add_scaler()
+    async with world.controlled():
+        raw = world.hpas()["chat-hpa"]
+        del raw["spec"]["behavior"]["scaleUp"]["tolerance"]
+        world.kube.put(hpa_path("chat-hpa"), raw)
+        await settle()
+
+        assert world.hpas()["chat-hpa"]["spec"]["behavior"]["scaleUp"]["tolerance"] == "0"
+        assert world.condition("ExactScaling") is None
+        assert "ToleranceNotSupported" not in [reason for _, _, reason in world.events()]
 
 
 async def test_after_a_restart_a_child_is_written_once(world: World) -> None:
@@ -150,7 +206,7 @@ async def test_after_a_restart_a_child_is_written_once(world: World) -> None:
     async with world.controlled():
         await asyncio.sleep(3 * RESYNC_S)
 
-        assert world.reconciler.applies == 1
+        assert world.reconciler.keeper.applies == 1
         assert world.writes()[written:] == [("patch", "horizontalpodautoscalers/chat-hpa")]
         assert world.events() == told
 
@@ -197,15 +253,28 @@ async def test_a_child_that_is_not_wanted_goes(
         assert world.condition("Ready") is None, "that one is the evaluator's again"
 
 
-async def test_an_invalid_spec_takes_nothing_away(world: World) -> None:
-    """A spec that is broken past admission leaves the HPA that there is."""
-    world.add_scaler()
+async def test_an_invalid_spec_takes_nothing_away() -> None:
+    """A spec that is broken past admission leaves the HPA that there is, and what is told of it."""
+    world = World(Server(knows_tolerance=False))
+    world.add_scaler(minReplicas=0)
     async with world.controlled():
-        before = world.hpas()
+        before, events = world.hpas(), world.events()
+        told = {kind: world.condition(kind) for kind in OWNED_CONDITIONS}
+        assert None not in told.values()
         world.edit(maxReplicas=0)
         await settle()
-
         assert world.hpas() == before
+        assert {kind: world.condition(kind) for kind in OWNED_CONDITIONS} == told
+    async with world.controlled():
+        assert {kind: world.condition(kind) for kind in OWNED_CONDITIONS} == told
+        assert world.events() == events
+
+        # And what becomes of the HPA meanwhile is still told.
+        away = {"type": "AbleToScale", "status": "False", "reason": "FailedGetScale"}
+        raw = world.hpas()["chat-hpa"]
+        world.kube.put(hpa_path("chat-hpa"), {**raw, "status": {"conditions": [away]}})
+        await settle()
+        assert world.condition() == ("False", "FailedGetScale")
 
 
 async def test_a_deleted_scaler_is_left_to_the_cluster(world: World) -> None:
@@ -214,6 +283,7 @@ async def test_a_deleted_scaler_is_left_to_the_cluster(world: World) -> None:
     async with world.controlled():
         before = world.writes()
         world.delete()
+        assert world.hpas() == {}
         await asyncio.sleep(2 * RESYNC_S)
 
         assert world.writes() == before
@@ -356,8 +426,8 @@ async def test_nothing_is_kept_of_a_scaler_that_is_gone(world: World) -> None:
         world.delete()
         await settle()
 
-        assert world.reconciler._applied == {}
-        assert world.reconciler._reported == {}
+        assert world.reconciler.keeper._applied == {}
+        assert world.reconciler.reporter._reported == {}
 
 
 async def test_statuses_are_no_reason_to_look(world: World) -> None:

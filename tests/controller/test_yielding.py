@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.api import naming
 from budaiscaler.domain.errors import ForbiddenError, NotFoundError
 from budaiscaler.kube.resources import SCALED_OBJECTS
 from controller.scaled_objects import ABSENT_S, REMEMBER_S, ScaledObjects
@@ -70,71 +69,6 @@ async def test_a_foreign_hpa_that_moves_here_or_away_counts(world: World) -> Non
         assert world.condition() == ("False", "ForeignAutoscaler")
 
 
-async def test_adoption_changes_the_hpa_in_place(world: World) -> None:
-    """One write makes the spec ours, whole; at no moment is there none, or a mix of two."""
-    world.add_hpa("theirs", metrics=[{"type": "Resource"}], behavior={"scaleUp": {"x": 1}})
-    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
-    async with world.controlled():
-        after = world.hpas()["theirs"]
-
-        assert list(world.hpas()) == ["theirs"]
-        assert after["metadata"]["uid"] == "hpa-theirs"
-        assert [metric["type"] for metric in after["spec"]["metrics"]] == ["External"]
-        assert "x" not in after["spec"]["behavior"]["scaleUp"]
-        assert after["metadata"]["ownerReferences"][0]["uid"] == "scaler-chat"
-        assert [call.verb for call in world.kube.made("delete")] == []
-        first, _ = world.kube.made("patch", "/horizontalpodautoscalers/theirs")
-        assert isinstance(first.body, list), "the spec must be replaced before it is merged with"
-        assert first.body[0] == {"op": "test", "path": "/metadata/uid", "value": "hpa-theirs"}
-        assert world.events() == [("chat", "Normal", "HPAAdopted")]
-
-        await asyncio.sleep(2 * RESYNC_S)
-        assert world.reconciler.applies == 1
-
-
-@pytest.mark.parametrize("name", ["theirs", "chat-hpa"])
-async def test_an_adopted_hpa_is_released_and_not_deleted(world: World, name: str) -> None:
-    """It was somebody's before us: when we go it loses our marks and stays, whatever its name."""
-    world.add_hpa(name)
-    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: name})
-    async with world.controlled():
-        world.edit(hpa={"manage": "Never"})
-        await settle()
-        released = world.hpas()[name]["metadata"]
-
-        assert released["uid"] == f"hpa-{name}"
-        assert released["ownerReferences"] == []
-        assert released["labels"] == {}
-        assert world.kube.made("delete") == []
-        assert ("chat", "Normal", "HPAReleased") in world.events()
-        (change,) = (
-            call.body
-            for call in world.kube.made("patch", f"/horizontalpodautoscalers/{name}")
-            if isinstance(call.body, dict) and "spec" not in call.body
-        )
-        assert change["metadata"]["uid"] == f"hpa-{name}", (
-            "another of that name must not be touched"
-        )
-
-
-async def test_the_annotation_taken_away_gives_the_hpa_back(world: World) -> None:
-    """Without it the HPA is its owner's again, and foreign to us: none of ours comes beside it."""
-    world.add_hpa("theirs")
-    world.add_scaler(annotations={naming.ADOPT_ANNOTATION: "theirs"})
-    async with world.controlled():
-        world.annotate()
-        await settle()
-
-        assert list(world.hpas()) == ["theirs"]
-        assert world.hpas()["theirs"]["metadata"]["ownerReferences"] == []
-        assert world.condition() == ("False", "ForeignAutoscaler")
-        assert [reason for _, _, reason in world.events()] == [
-            "HPAAdopted",
-            "HPAReleased",
-            "ForeignAutoscaler",
-        ]
-
-
 async def test_an_hpa_that_vanishes_while_it_is_released_is_no_error(world: World) -> None:
     """What is gone already was all that was wanted."""
     world.add_scaler()
@@ -169,7 +103,6 @@ async def test_a_younger_scaler_takes_over(world: World) -> None:
         assert world.condition(name="second") == ("False", "ConflictDetected")
 
         world.delete()
-        world.remove_hpa()  # the cluster collects it
         await settle()
         assert list(world.hpas()) == ["second-hpa"]
         assert world.condition(name="second") == ("True", "HPAOwned")
@@ -201,16 +134,57 @@ async def test_a_younger_scaler_is_told_of_an_edit_of_the_older(
         assert "second-hpa" in world.hpas()
 
 
-async def test_a_rival_without_an_hpa_counts_too(world: World) -> None:
-    """No HPA comes or goes with a scaler of another strategy; still the younger is told at once."""
+async def test_a_strategy_that_nobody_decides_keeps_nobody_out(world: World) -> None:
+    """An older scaler that this version cannot work for does not keep a younger from working."""
     world.add_scaler(created="2026-01-01T00:00:00Z", scalingStrategy="KPA")
     world.add_scaler("second", created="2026-02-01T00:00:00Z")
     async with world.controlled():
+        assert world.condition("Ready") == ("False", "StrategyNotSupported")
+        assert world.condition(name="second") == ("True", "HPAOwned")
+        assert list(world.hpas()) == ["second-hpa"]
+
+        world.edit(scalingStrategy="HPA")
+        await settle()
         assert world.condition(name="second") == ("False", "ConflictDetected")
+        assert list(world.hpas()) == ["chat-hpa"]
+
+
+async def test_a_broken_edit_makes_no_second_hpa(world: World) -> None:
+    """The HPA of an older scaler stays while its spec is broken, and the younger has none."""
+    world.add_scaler(created="2026-01-01T00:00:00Z")
+    async with world.controlled():
+        world.edit(maxReplicas=0)
+        world.add_scaler("second", created="2026-02-01T00:00:00Z")
+        await asyncio.sleep(2 * RESYNC_S)
+        assert list(world.hpas()) == ["chat-hpa"]
+        assert world.condition() == ("True", "HPAOwned")
+        assert world.condition(name="second") == ("False", "ConflictDetected")
+
         world.delete()
         await settle()
-
+        assert list(world.hpas()) == ["second-hpa"]
         assert world.condition(name="second") == ("True", "HPAOwned")
+
+
+async def test_a_broken_scaler_gives_way(world: World) -> None:
+    """A foreign HPA wins over what a broken scaler keeps; when it goes there is none, till mended.
+
+    What the scaler would have now, nobody knows.
+    """
+    world.add_scaler()
+    async with world.controlled():
+        world.edit(maxReplicas=0)
+        world.add_hpa("theirs")
+        await settle()
+        await asyncio.sleep(2 * RESYNC_S)
+        assert list(world.hpas()) == ["theirs"]
+        assert world.condition() == ("False", "ForeignAutoscaler")
+
+        world.remove_hpa("theirs")
+        world.edit(maxReplicas=9)
+        await settle()
+        assert list(world.hpas()) == ["chat-hpa"]
+        assert world.condition() == ("True", "HPAOwned")
 
 
 async def test_an_older_scaler_that_comes_back_wins(world: World) -> None:
@@ -222,19 +196,6 @@ async def test_an_older_scaler_that_comes_back_wins(world: World) -> None:
 
         assert list(world.hpas()) == ["chat-hpa"]
         assert world.condition(name="second") == ("False", "ConflictDetected")
-
-
-async def test_an_annotation_is_an_edit(world: World) -> None:
-    """Annotations do not count as generations, and still are looked at."""
-    world.add_hpa("theirs")
-    world.add_scaler()
-    async with world.controlled():
-        assert world.condition() == ("False", "ForeignAutoscaler")
-        world.annotate(**{naming.ADOPT_ANNOTATION: "theirs"})
-        await settle()
-
-        assert world.condition() == ("True", "HPAOwned")
-        assert list(world.hpas()) == ["theirs"]
 
 
 async def test_keda_is_noticed_without_a_watch(world: World) -> None:

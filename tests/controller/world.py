@@ -18,10 +18,11 @@ from budaiscaler.kube.cache import Cache
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import BUDAISCALERS, HPAS, SCALED_OBJECTS
-from controller.hpas import Hpa, project_hpa
-from controller.reconcile import FIELD_MANAGER, Reconciler
+from controller.hpas import ADOPTED_BY, Hpa, Target, project_hpa
+from controller.keeping import FIELD_MANAGER
+from controller.reconcile import Reconciler
 from controller.scaled_objects import ScaledObjects
-from controller.server import ControllerWork
+from controller.work import ControllerWork
 from tests import samples
 from tests.evaluator.world import loop_s, running, wall
 from tests.fakes.kube import FakeKube
@@ -60,9 +61,13 @@ def raw_hpa(
     owner_kind: str = KIND,
     owner_name: str = "chat",
     ours: bool = False,
+    adopter: str | None = None,
     **fields: Any,
 ) -> Json:
-    """An HPA on a Deployment; `owner` is a uid, and `ours` gives it our labels for that owner."""
+    """An HPA on a Deployment; `owner` is a uid, and `ours` gives it our labels for that owner.
+
+    `adopter` is the uid of the scaler of the owner's name that took it over.
+    """
     api_version = API_VERSION if owner_kind == KIND else "example.com/v1"
     owners = [
         {
@@ -82,6 +87,7 @@ def raw_hpa(
             "namespace": NAMESPACE,
             "uid": f"hpa-{name}",
             "labels": labels if ours else {},
+            "annotations": {ADOPTED_BY: f"{owner_name}/{adopter}"} if adopter else {},
             "ownerReferences": owners if owner else [],
         },
         "spec": {
@@ -103,28 +109,68 @@ def hpa(name: str = "chat-hpa", **fields: Any) -> Hpa:
     return project_hpa(raw_hpa(name, **fields), None)
 
 
-class OldServer(FakeKube):
-    """An API server that knows no `tolerance`, and writes its own defaults beside what is asked."""
+@dataclass(slots=True)
+class Server(FakeKube):
+    """An API server on which everybody has a hand in every HPA: what an apply leaves out stays.
+
+    Attributes:
+        knows_tolerance: whether it keeps the field; one before 1.35 does not.
+    """
+
+    knows_tolerance: bool = True
 
     async def patch(self, path: str, body: Any, *args: Any, **kwargs: Any) -> Json:
         body = copy.deepcopy(body)
         if "/horizontalpodautoscalers/" in path and isinstance(body, dict) and "spec" in body:
-            for rules in body["spec"].get("behavior", {}).values():
-                rules.pop("tolerance", None)
-                rules.setdefault("selectPolicy", "Max")
+            if not self.knows_tolerance:
+                for rules in body["spec"]["behavior"].values():
+                    rules.pop("tolerance", None)
+            body["spec"] = _over(self.objects.get(path, {}).get("spec"), body["spec"])
         return await FakeKube.patch(self, path, body, *args, **kwargs)
+
+
+def _over(live: Any, applied: Any) -> Any:
+    """What an apply makes of a value that others have, too; lists are replaced."""
+    if not isinstance(live, dict) or not isinstance(applied, dict):
+        return applied
+    return {**live, **{key: _over(live.get(key), value) for key, value in applied.items()}}
+
+
+@dataclass(slots=True)
+class Looks(ScaledObjects):
+    """ScaledObjects, which every pass asks for.
+
+    Attributes:
+        asked: names of the workloads, in order.
+    """
+
+    asked: list[str] = field(default_factory=list)
+
+    async def on(self, namespace: str, target: Target) -> str | None:
+        self.asked.append(target[2])
+        return await ScaledObjects.on(self, namespace, target)
 
 
 @dataclass(slots=True)
 class World:
-    """The API server and what a test does to it."""
+    """The API server and what a test does to it.
 
-    kube: FakeKube = field(default_factory=FakeKube)
+    Attributes:
+        reconciler: of the copy of the controller that was started last.
+        looks: its passes over valid scalers.
+    """
+
+    kube: Server = field(default_factory=Server)
     reconciler: Reconciler = field(init=False)
+    looks: Looks = field(init=False)
 
     def add_scaler(self, name: str = "chat", **fields: Any) -> None:
         """Create a scaler; see `raw_scaler`."""
         self.kube.put(scaler_path(name), raw_scaler(name, **fields))
+
+    def add_scaler_as(self, raw: Json) -> None:
+        """Create a scaler, or change one as somebody else."""
+        self.kube.put(scaler_path(raw["metadata"]["name"]), raw)
 
     def add_hpa(self, name: str = "chat-hpa", **fields: Any) -> None:
         """Create an HPA as somebody else; see `raw_hpa`."""
@@ -149,14 +195,18 @@ class World:
         self.kube.put(scaler_path(name), raw)
 
     def change_hpa(self, name: str = "chat-hpa", **fields: Any) -> None:
-        """Change the spec of an HPA as somebody else."""
+        """Change the spec of an HPA as somebody else; what is not given stays, at any depth."""
         raw = copy.deepcopy(self.kube.objects[hpa_path(name)])
-        raw["spec"] |= fields
+        raw["spec"] = _over(raw["spec"], fields)
         self.kube.put(hpa_path(name), raw)
 
     def delete(self, name: str = "chat") -> None:
-        """Delete a scaler; the cluster collects what it owns a little later."""
+        """Delete a scaler, and after it what it owns, as the cluster does."""
         self.kube.remove(scaler_path(name))
+        for hpa, raw in self.hpas().items():
+            owners = raw["metadata"].get("ownerReferences", ())
+            if any(owner["uid"] == f"scaler-{name}" for owner in owners):
+                self.remove_hpa(hpa)
 
     def remove_hpa(self, name: str = "chat-hpa") -> None:
         """Delete an HPA as somebody else."""
@@ -199,24 +249,32 @@ class World:
     @asynccontextmanager
     async def controlled(self) -> AsyncIterator[None]:
         """A controller leads while inside; an error in it comes out at the end."""
+        async with self.listening() as work, running(work.lead()):
+            await settle()
+            yield
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[ControllerWork]:
+        """A copy of the controller while inside; it does nothing unless it leads."""
         scalers = Cache(self.kube, BUDAISCALERS.collection(), project_scaler, clock=loop_s)
         all_hpas = Cache(self.kube, HPAS.collection(), project_hpa, clock=loop_s)
         recorder = Recorder(self.kube, FIELD_MANAGER, "copy-1", wall)
+        self.looks = Looks(self.kube, loop_s)
         self.reconciler = Reconciler(
             kube=self.kube,
             scalers=scalers,
             hpas=all_hpas,
-            scaled_objects=ScaledObjects(self.kube, loop_s),
+            scaled_objects=self.looks,
             recorder=recorder,
             writer=StatusWriter(self.kube, FIELD_MANAGER, loop_s),
             wall_clock=wall,
         )
         work = ControllerWork(self.reconciler, workers=2, resync_s=RESYNC_S)
         async with AsyncExitStack() as stack:
-            for part in (scalers.run(), all_hpas.run(), recorder.run(), work.lead()):
+            for part in (scalers.run(), all_hpas.run(), recorder.run()):
                 await stack.enter_async_context(running(part))
             await settle()
-            yield
+            yield work
 
 
 async def settle() -> None:

@@ -16,6 +16,12 @@ from tests.conftest import NOON
 Says = Mapping[str, float | Observed]
 """By the name of the source; a number is a good reading unless it is none."""
 
+
+def mean(value: float, samples: int, *, age_s: float = 0) -> Observed:
+    """A level that is the mean of that many samples."""
+    return readings.reading(value, age_s=age_s, samples=samples)
+
+
 DEAD = NoData(NoDataReason.UNREACHABLE, "the server is down")
 
 
@@ -34,18 +40,21 @@ class Story:
         *,
         ready: int | None = None,
         unschedulable: int = 0,
+        are_counted: bool = True,
         startup_p95_s: float | None = None,
+        exact: bool = True,
         after_s: float = 15,
     ) -> Decision:
         """Decide `after_s` later; all replicas are ready unless told."""
         self.now += timedelta(seconds=after_s)
         observation = Observation(
-            Replicas(current, current if ready is None else ready, unschedulable),
+            Replicas(current, current if ready is None else ready, unschedulable, are_counted),
             {
                 name: readings.reading(float(said)) if isinstance(said, int | float) else said
                 for name, said in (says or {}).items()
             },
             startup_p95_s,
+            exact=exact,
         )
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return decision

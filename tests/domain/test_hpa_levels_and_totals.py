@@ -66,7 +66,7 @@ def test_replicas_that_start_keep_a_falling_level_from_shrinking_them_away() -> 
     """The queue is short again while four load: they are not sent home before they helped."""
     story = Story(samples.spec(samples.level()))
     assert story.step(8, {"usage": 0.25}, ready=4).desired_replicas == 8
-    assert story.step(8, {"usage": 0.25}, ready=8).desired_replicas == 2
+    assert story.step(8, {"usage": 0.25}, ready=8, after_s=75).desired_replicas == 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -50,11 +51,30 @@ def test_the_hold_is_bounded(startup_p95_s: float | None, bound_s: int) -> None:
 
 
 def test_the_bound_counts_from_the_loss_and_not_from_each_look() -> None:
-    """A loss that gets worse is still the same one."""
+    """A loss that stays as it is, or mends in part, is the same one."""
     story = _full_house()
-    story.step(10, {"queue": 9}, ready=9)
-    story.step(10, {"queue": 5}, ready=5, after_s=9 * MINUTE)
-    assert story.step(10, {"queue": 5}, ready=5, after_s=MINUTE).desired_replicas == 5
+    story.step(10, {"queue": 5}, ready=5)
+    story.step(10, {"queue": 7}, ready=7, after_s=9 * MINUTE)
+    assert story.step(10, {"queue": 7}, ready=7, after_s=MINUTE).desired_replicas == 7
+
+
+def test_a_loss_that_gets_worse_starts_a_new_bound() -> None:
+    """One loops for a quarter of an hour; when five more go, they have their own ten minutes."""
+    story = _full_house()
+    for _ in range(15 * 4):
+        story.step(10, {"queue": 10}, ready=9)
+    assert story.step(10, {"queue": 4}, ready=4).desired_replicas == 10
+    assert story.step(10, {"queue": 4}, ready=4, after_s=10 * MINUTE - 1).desired_replicas == 10
+    assert story.step(10, {"queue": 4}, ready=4, after_s=1).desired_replicas == 4
+
+
+def test_more_replicas_asked_for_start_a_new_bound() -> None:
+    """The two that were lost are back, and two more start: they have ten minutes for it."""
+    story = _full_house()
+    story.step(10, {"queue": 12}, ready=8)
+    story.step(12, {"queue": 12}, ready=10, after_s=9 * MINUTE)
+    assert story.step(12, {"queue": 9}, ready=10, after_s=10 * MINUTE - 1).desired_replicas == 12
+    assert story.step(12, {"queue": 9}, ready=10, after_s=1).desired_replicas == 9
 
 
 def test_a_loss_that_was_mended_starts_a_new_bound() -> None:
@@ -64,6 +84,66 @@ def test_a_loss_that_was_mended_starts_a_new_bound() -> None:
     story.step(10, {"queue": 10}, after_s=8 * MINUTE)
     story.step(10, {"queue": 7}, ready=7, after_s=MINUTE)
     assert story.step(10, {"queue": 7}, ready=7, after_s=9 * MINUTE).desired_replicas == 10
+
+
+@pytest.mark.parametrize(
+    ("ready_s", "lost_s"),
+    [
+        pytest.param(15, 15, id="at-each-look"),
+        pytest.param(60, 300, id="as-the-kubelet-backs-off"),
+        pytest.param(540, 60, id="nearly-well"),
+    ],
+)
+def test_a_pod_that_comes_and_goes_does_not_hold_for_ever(ready_s: int, lost_s: int) -> None:
+    """Two bounds in all: a single flapping pod must not keep a workload from shrinking for days."""
+    story = _full_house()
+    lost_at, held_until = story.now, story.now
+    while story.now < lost_at + timedelta(hours=3):
+        if story.step(10, {"queue": 5}, ready=9, after_s=ready_s).desired_replicas == 10:
+            held_until = story.now
+        story.step(10, {"queue": 5}, ready=9, after_s=lost_s - 1)
+        story.step(10, {"queue": 5}, after_s=1)
+        story.state = replace(story.state, recommended_load=10.0)
+    assert timedelta() < held_until - lost_at - timedelta(seconds=ready_s) < timedelta(minutes=20)
+
+
+def test_a_flapping_pod_does_not_leave_a_larger_loss_unprotected() -> None:
+    """Its own bounds are used up; two more that go with it have theirs."""
+    story = _full_house()
+    for _ in range(3 * 60):
+        story.step(10, {"queue": 10}, ready=9, after_s=30)
+        story.step(10, {"queue": 10}, after_s=30)
+    assert story.step(10, {"queue": 7}, ready=7).desired_replicas == 10
+
+
+def test_a_bound_of_calm_makes_the_next_loss_a_new_one() -> None:
+    """Yesterday's loss of five takes nothing from the loss of three today."""
+    story = _full_house()
+    story.step(10, {"queue": 10}, ready=5)
+    story.step(10, {"queue": 10}, ready=5, after_s=30 * MINUTE)
+    for _ in range(11):
+        story.step(10, {"queue": 10}, after_s=MINUTE)
+    assert story.state.shortfall is None
+    assert story.step(10, {"queue": 7}, ready=7).desired_replicas == 10
+
+
+def test_a_size_is_forgotten_although_one_goes_on_looping() -> None:
+    """Ten started and nine came; a day later, with the tenth still looping, three are lost."""
+    story = _full_house()
+    story.step(20, {"queue": 20}, ready=10)
+    for _ in range(24 * 60):
+        story.step(20, {"queue": 20}, ready=19, after_s=MINUTE)
+    assert story.step(20, {"queue": 16}, ready=16).desired_replicas == 20
+    assert story.step(20, {"queue": 16}, ready=16, after_s=9 * MINUTE).desired_replicas == 20
+
+
+def test_replicas_lost_right_after_a_start_are_protected() -> None:
+    """Ten came up within five minutes; three that go soon after have their own ten minutes."""
+    story = _full_house()
+    story.step(20, {"queue": 20}, ready=10)
+    story.step(20, {"queue": 20}, after_s=5 * MINUTE)
+    story.step(20, {"queue": 14}, ready=17, after_s=4 * MINUTE)
+    assert story.step(20, {"queue": 14}, ready=17, after_s=10 * MINUTE - 1).desired_replicas == 20
 
 
 def test_a_rise_is_followed_during_a_loss() -> None:

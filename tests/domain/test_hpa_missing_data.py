@@ -60,21 +60,22 @@ def test_while_one_source_answers_scaling_is_active_and_the_other_is_named() -> 
 
 
 def test_without_any_data_it_holds_since_the_last_good_decision() -> None:
-    """The time of the last data is kept for as long as there is none, and then forgotten."""
+    """The time of the last data is remembered for as long as there is none, and then renewed."""
     story = Story(TWO)
-    assert story.step(10, {"a": 9, "b": 9}).holding_since is None
+    story.step(10, {"a": 9, "b": 9})
     good_at = story.now
     held = [story.step(10, {"a": DEAD, "b": DEAD}) for _ in range(10)]
-    assert {decision.holding_since for decision in held} == {good_at}
+    assert story.state.good_at == good_at
     assert {decision.bound_by for decision in held} == {Stage.SOURCE}
     assert told(held[-1], "ScalingActive")[:2] == ("False", "NoData")
-    assert story.step(10, {"a": DEAD, "b": 9}).holding_since is None
+    story.step(10, {"a": DEAD, "b": 9})
+    assert story.state.good_at == story.now
 
 
 def test_a_scaler_that_never_had_data_holds_since_never() -> None:
     """Nothing is made up for it, so nothing can be published."""
     story = Story(TWO)
-    assert story.step(10, {"a": DEAD, "b": DEAD}).holding_since is None
+    story.step(10, {"a": DEAD, "b": DEAD})
     assert story.state.good_at is None
 
 
@@ -93,6 +94,25 @@ def test_a_level_says_nothing_while_no_replica_is_ready() -> None:
     status, _, message = told(decision, "ScalingActive")
     assert status == "False"
     assert "usage (NoReadyPods): a level per replica says nothing" in message
+
+
+def test_a_level_says_nothing_where_the_replicas_cannot_be_counted() -> None:
+    """A kind whose scale has no selector counts those that start: 4 -> 8 -> 16 -> 32 it went."""
+    story = Story(samples.spec(samples.level()))
+    decision = story.step(4, {"usage": 2}, are_counted=False)
+    assert decision.desired_replicas == 4
+    status, _, message = told(decision, "ScalingActive")
+    assert status == "False"
+    assert "usage (PodsUnknown)" in message
+    assert "targetType: AverageValue" in message
+
+
+def test_a_total_counts_where_the_replicas_cannot_be_counted() -> None:
+    """It needs no count; what is missing as far as the scale tells holds it as anywhere."""
+    story = Story(samples.spec())
+    assert story.step(4, {"queue": 8}, are_counted=False).desired_replicas == 8
+    assert story.step(8, {"queue": 4}, ready=5, are_counted=False).desired_replicas == 8
+    assert story.step(8, {"queue": 4}, are_counted=False).desired_replicas == 4
 
 
 def test_a_level_without_ready_replicas_is_named_beside_a_total_that_answers() -> None:

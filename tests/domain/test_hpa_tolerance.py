@@ -109,3 +109,54 @@ def test_a_workload_at_zero_has_no_dead_band() -> None:
     spec = samples.spec(minReplicas=0, hpa={"manage": "Never"})
     decision = Story(spec).step(0, {"queue": 0.4})
     assert (decision.desired_replicas, decision.bound_by) == (1, Stage.COMBINE)
+
+
+@pytest.mark.parametrize(
+    ("band", "current", "load", "published"),
+    [
+        pytest.param("0", 10, 10.5, 12.0, id="a-needed-step"),
+        pytest.param("0", 10, 11.0, 12.0, id="an-exact-step-of-ten-percent"),
+        pytest.param("0", 10, 11.001, 11.001, id="one-that-acts-by-itself"),
+        pytest.param("0", 10, 10.2, 10.0, id="noise-is-still-noise"),
+        pytest.param("0.05", 100, 106.0, 111.0, id="in-a-small-band-of-the-user"),
+        pytest.param("0.05", 100, 105.0, 100.0, id="inside-of-it"),
+        pytest.param("0", 70, 77.0, 78.0, id="without-float-noise"),
+        pytest.param("0", 1, 1.05, 2.0, id="one-replica"),
+        pytest.param("0", 10, 9.5, 10.0, id="held-downwards"),
+        pytest.param("0", 10, 8.5, 8.5, id="downwards-as-it-is"),
+        pytest.param("0.1", 10, 11.0, 10.0, id="the-stock-band-is-the-users"),
+        pytest.param("0", 0, 0.5, 1.0, id="from-nothing"),
+    ],
+)
+def test_an_hpa_that_has_its_own_dead_band_is_led_past_it(
+    band: str, current: int, load: float, published: float
+) -> None:
+    """Where the API server drops `tolerance`, a needed step up is the least that the HPA takes."""
+    spec = samples.spec(behavior=samples.tolerance(band), minReplicas=0, maxReplicas=1000)
+    decision = Story(spec).step(current, {"queue": load}, exact=False)
+    assert decision.desired_load == published
+
+
+def test_a_step_past_the_dead_band_lies_within_the_bounds() -> None:
+    """A maximum is a guarantee, whoever rounds."""
+    spec = samples.spec(behavior=samples.tolerance("0"), maxReplicas=11)
+    assert Story(spec).step(10, {"queue": 10.5}, exact=False).desired_load == 11.0
+
+
+def test_an_hpa_of_the_users_own_gets_the_load_as_it_is() -> None:
+    """Its dead band is his."""
+    spec = samples.spec(behavior=samples.tolerance("0"), hpa={"manage": "Never"})
+    assert Story(spec).step(10, {"queue": 10.5}, exact=False).desired_load == 10.5
+
+
+def test_a_step_past_the_dead_band_says_so() -> None:
+    """The rung names the server's fault; tolerance is what bound the decision."""
+    story = Story(samples.spec(behavior=samples.tolerance("0")))
+    decision = story.step(10, {"queue": 10.5}, exact=False)
+    step = rung(decision, Code.PAST_DEAD_BAND)
+    assert (step.before, step.after) == (11, 12)
+    assert step.message == (
+        "the API server drops an HPA's tolerance, and its own of 0.1 would not let 10 rise to a "
+        "load of 10.5: 12 is the least that acts"
+    )
+    assert decision.bound_by is Stage.TOLERANCE

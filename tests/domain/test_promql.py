@@ -34,8 +34,13 @@ from tests import samples
         "(sum(queue) / 60) or (vector(0))",
         "sum(queue) or on() vector(0)",
         "sum(sum_over_time(queue[5m]))",
-        "sum(a) * " + "(" * 300 + "2" + ")" * 300,
-        "(" * 300 + "sum(queue)" + ")" * 300,
+        "sum(a) * " + "(" * 50 + "2" + ")" * 50,
+        "(" * 50 + "sum(queue)" + ")" * 50,
+        """sum(queue{a="1",b=~'x|y',c!~`z+`,d!=""})""",
+        r"""sum(queue{a="\"} + sum(b) # \\",b='it\'s'})""",
+        "sum(queue{path=`C:\\`})",
+        'sum( # the queue\'s length, "all" of it\n queue)',
+        "sum(queue{" + ",".join(f'l{i}=~"{"x|" * 90}y"' for i in range(50)) + "})",
     ],
 )
 def test_one_sum_or_count_is_a_total(expression: str) -> None:
@@ -71,6 +76,12 @@ def test_one_sum_or_count_is_a_total(expression: str) -> None:
         "sum(queue",
         "not promql at all",
         "brand_new_function(sum(queue))",
+        'sum(queue{a="1})',
+        "sum(queue{a='1\n'})",
+        "sum(queue{a=`1})",
+        "sum({a=''})",
+        "'sum(queue)'",
+        "# sum(queue)",
     ],
 )
 def test_anything_else_is_a_level(expression: str) -> None:
@@ -126,7 +137,39 @@ def test_no_expression_that_fits_into_a_spec_takes_the_process_down(expression: 
     assert (done.returncode, done.stdout.strip()) == (0, "False")
 
 
-_WORDS = "sum count avg by ( ) [ ] { } 1 -1 5m q or and vector * / + - , = =~ \" ' @ offset : é"
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(r'"\\pL{200}"', id="a-tenth-of-a-second-each"),
+        pytest.param(r"'(((a{100}){100}){100}){100}'", id="too-large"),
+        pytest.param("`(`", id="none-at-all"),
+    ],
+)
+@pytest.mark.parametrize("operator", ["=~", "!~"])
+def test_no_regular_expression_of_a_user_is_compiled(operator: str, pattern: str) -> None:
+    """A spec has room for a minute of it; Prometheus says which are none."""
+    matchers = ",".join([f"a{operator}{pattern}"] * 200)
+    assert promql.is_total(f"sum(queue{{{matchers}}})")
+
+
+@pytest.mark.parametrize("quote", ['"', "'", "`", "#", '\\"', '"\n', "'\n`"])
+def test_quotes_without_an_end_are_looked_at_once(quote: str) -> None:
+    """As many as fit into a spec; from none of them all that follows is searched anew."""
+    assert not promql.is_total("sum(queue{a=" + quote * (16_000 // len(quote)))
+
+
+def test_a_query_is_parsed_once() -> None:
+    """Every decision asks again, for every source; what is remembered has a bound."""
+    promql.is_total.cache_clear()
+    for _ in range(100):
+        promql.is_total("sum(queue)")
+    assert promql.is_total.cache_info().misses == 1
+    assert promql.is_total.cache_info().maxsize
+
+
+_WORDS = (
+    "sum count avg by ( ) [ ] { } 1 -1 5m q or and vector * / + - , = =~ \" ' ` # \\ @ offset : é"
+)
 _words = st.sampled_from(_WORDS.split())
 
 

@@ -82,6 +82,24 @@ def test_a_spec_that_makes_sense_is_accepted(raw: dict[str, Any]) -> None:
             "name the workload",
             id="no-target",
         ),
+        *(
+            pytest.param(
+                samples.raw_spec(scaleTargetRef={"name": "chat", "apiVersion": text}),
+                "spec.scaleTargetRef: scaleTargetRef.apiVersion",
+                '"apps/v1"',
+                id=f"api-version-{text!r}",
+            )
+            for text in ("", "apps", "apps/v1/pods", "../api/v1/pods?watch=1", "v1\n", "../v1")
+        ),
+        *(
+            pytest.param(
+                samples.raw_spec(scaleTargetRef={"name": "chat", "kind": text}),
+                "spec.scaleTargetRef: scaleTargetRef.kind",
+                '"Deployment"',
+                id=f"kind-{text!r}",
+            )
+            for text in ("", "deployments/scale", "..", "Deploy ment")
+        ),
         pytest.param(
             samples.raw_spec(samples.total(), {**UNNAMED, "name": "Desired-Load"}),
             "spec.metricsSources[1]: targetMetric must be set",
@@ -283,6 +301,7 @@ def test_every_rule_that_the_crd_carries_holds_at_run_time_too() -> None:
         {**samples.raw_spec(), "metricsSources": []},
         samples.raw_spec(UNNAMED, UNNAMED),
         samples.raw_spec(scaleTargetRef={"name": ""}),
+        samples.raw_spec(scaleTargetRef={"name": "chat", "apiVersion": "../v1", "kind": "../x"}),
         samples.raw_spec({**UNNAMED, "targetMetric": ""}),
         samples.raw_spec(samples.total("0")),
         samples.raw_spec({**UNNAMED, "metricSourceType": "prometheus", "promQL": ""}),

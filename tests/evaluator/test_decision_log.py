@@ -12,8 +12,9 @@ import pytest
 
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.decide import decide
-from budaiscaler.domain.decision import Decision, Observation, Replicas, State
+from budaiscaler.domain.decision import Decision, Observation, Replicas, Shortfall, State
 from budaiscaler.domain.readings import NoData, NoDataReason, Reading
+from budaiscaler.kube.port import Json
 from tests import samples
 from tests.evaluator.world import NAMESPACE, World
 
@@ -36,17 +37,28 @@ def _replay(line: Line) -> Decision:
         else Reading(**said)
         for name, said in seen["readings"].items()
     }
-    state: dict[str, Any] = {
-        key: datetime.fromisoformat(value) if isinstance(value, str) else value
-        for key, value in line["state"].items()
-    }
     decision, _ = decide(
         validation.parse_spec(line["spec"]),
-        Observation(Replicas(**seen["replicas"]), readings, seen["startup_p95_s"]),
-        State(**state),
+        Observation(**{**seen, "replicas": Replicas(**seen["replicas"]), "readings": readings}),
+        _state(line["state"]),
         datetime.fromisoformat(line["now"]),
     )
     return decision
+
+
+def _state(logged: Json) -> State:
+    def timed(fields: Json) -> Json:
+        return {
+            key: datetime.fromisoformat(value) if isinstance(value, str) else value
+            for key, value in fields.items()
+        }
+
+    shortfall = logged["shortfall"]
+    seen = tuple((datetime.fromisoformat(at), ready) for at, ready in logged["ready_seen"])
+    return State(
+        **timed(logged)
+        | {"shortfall": Shortfall(**timed(shortfall)) if shortfall else None, "ready_seen": seen}
+    )
 
 
 async def test_a_decision_can_be_made_again_from_its_line(world: World, logs: list[Line]) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import traceback
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.domain.readings import NoData, NoDataReason
-from budaiscaler.evaluator.evaluator import CONCURRENT
+from budaiscaler.evaluator.evaluator import CONCURRENT_WRITES
+from budaiscaler.kube.port import Json, PatchType
 from tests import samples
-from tests.evaluator.world import NAMESPACE, World
+from tests.evaluator.world import NAMESPACE, World, scaler_path
+from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.looptime
 
@@ -163,19 +167,51 @@ async def test_an_error_that_is_kept_does_not_grow(world: World) -> None:
         assert len(traceback.extract_tb(kept.__traceback__)) == before
 
 
-async def test_no_more_than_a_bounded_number_is_evaluated_at_once(world: World) -> None:
-    """Two hundred slow sources: never more than the bound, each once, all of them in the end."""
+async def test_sources_that_hang_hold_nobody_else_up(world: World) -> None:
+    """Two hundred of one tenant: each waits for its own, and a good scaler is as quick as ever."""
     for i in range(200):
         world.add(f"s{i}", replicas=0, minReplicas=0)
         world.source.takes_s[f"s{i}"] = 20
+    world.add("chat")
+    async with world.leading() as evaluator:
+        await asyncio.sleep(10)
+        for i in range(150, 200):
+            world.edit(f"s{i}", maxReplicas=9)  # while they wait
+        world.source.answers["chat"] = 7.0
+        await asyncio.sleep(16.6)
+        assert world.status("chat")["desiredScale"] == 7
+        await asyncio.sleep(20)
+        assert evaluator.is_round_complete
+    assert world.source.most_of_one == 1
+
+
+@dataclass(slots=True)
+class _SlowKube(FakeKube):
+    """Takes its time for every status, and counts how many it is given at once."""
+
+    under_way: int = 0
+    most_at_once: int = 0
+
+    async def patch(
+        self, path: str, body: Json | list[Json], kind: PatchType, params: Any = None
+    ) -> Json:
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        await asyncio.sleep(2)
+        self.under_way -= 1
+        return await FakeKube.patch(self, path, body, kind, params)
+
+
+async def test_no_more_than_a_bounded_number_of_statuses_is_written_at_once() -> None:
+    """A start with hundreds of scalers leaves the API server room for others, the Lease first."""
+    kube = _SlowKube()
+    world = World(kube)
+    for i in range(200):
+        world.add(f"s{i}", replicas=0, minReplicas=0)
     async with world.leading(world.evaluator(interval_s=300)) as evaluator:
         await asyncio.sleep(30)
-        for i in range(150, 200):
-            world.edit(f"s{i}", maxReplicas=9)  # while they wait for a place
-        await asyncio.sleep(60)
         assert evaluator.is_round_complete
-    assert world.source.most_at_once == CONCURRENT
-    assert world.source.most_of_one == 1
+    assert kube.most_at_once == CONCURRENT_WRITES
 
 
 async def test_a_failing_source_beside_a_good_one_shows_in_the_status(world: World) -> None:
@@ -195,3 +231,20 @@ async def test_a_failing_source_beside_a_good_one_shows_in_the_status(world: Wor
         "reason": "Unreachable",
     }
     assert world.condition("chat", "ScalingActive")["status"] == "True"
+
+
+async def test_an_hpa_without_exact_steps_is_led_past_its_dead_band(world: World) -> None:
+    """From the next evaluation on after the controller has told so, and until it takes it back."""
+    world.add("chat", replicas=10, says=10.5, behavior=samples.tolerance("0"))
+    async with world.leading():
+        await asyncio.sleep(1)
+        assert world.status("chat")["desiredLoad"] == "10500m"
+        for status, load in (("False", "12"), ("True", "10500m")):
+            raw = world.raw("chat")
+            others = [c for c in raw["status"]["conditions"] if c["type"] != "ExactScaling"]
+            told = {"type": "ExactScaling", "status": status, "reason": "x", "message": "x"}
+            raw["status"]["conditions"] = [*others, told]
+            world.kube.put(scaler_path("chat"), raw)
+            await asyncio.sleep(80)
+            assert world.status("chat")["desiredLoad"] == load
+            assert world.condition("chat", "ExactScaling") == told

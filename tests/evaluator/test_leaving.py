@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from budaiscaler.domain.errors import OverloadedError
-from budaiscaler.evaluator.evaluator import Evaluator
+from budaiscaler.evaluator.evaluator import CONCURRENT_WRITES, Evaluator
+from budaiscaler.kube.port import Json, PatchType
 from tests.evaluator.world import NAMESPACE, World, scaler_path
+from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.looptime
 
@@ -170,6 +174,44 @@ async def test_an_evaluation_under_way_does_not_write_to_what_is_no_longer_ours(
         await asyncio.sleep(10)
         assert "desiredLoad" not in world.status("chat")
         assert _kept(evaluator) == 0
+
+
+@dataclass(slots=True)
+class _SlowKube(FakeKube):
+    """Gets the statuses that it is sent after a while, the first of them last."""
+
+    arrives_after_s: list[float] = field(default_factory=list)
+
+    async def patch(
+        self, path: str, body: Json | list[Json], kind: PatchType, params: Any = None
+    ) -> Json:
+        await asyncio.sleep(self.arrives_after_s.pop(0) if self.arrives_after_s else 0)
+        return await FakeKube.patch(self, path, body, kind, params)
+
+
+async def test_a_report_on_its_way_does_not_outlive_the_scalers_strategy() -> None:
+    """What we take back is all we said, also what had not arrived yet."""
+    world = World(_SlowKube(arrives_after_s=[5, 0]))
+    world.add("chat")
+    async with world.leading() as evaluator:
+        await asyncio.sleep(2)
+        world.edit("chat", scalingStrategy="KPA")
+        await asyncio.sleep(120)
+        assert not any(world.status("chat").values())
+        assert _kept(evaluator) == 0
+
+
+async def test_a_report_that_waits_for_its_turn_is_not_sent_for_what_is_no_longer_ours() -> None:
+    """Sixty-four others are being written; meanwhile the strategy changes."""
+    world = World(_SlowKube(arrives_after_s=[5] * CONCURRENT_WRITES))
+    for i in range(CONCURRENT_WRITES):
+        world.add(f"s{i}", replicas=0, minReplicas=0)
+    async with world.leading():
+        world.add("chat")
+        await asyncio.sleep(2)
+        world.edit("chat", scalingStrategy="KPA")
+        await asyncio.sleep(60)
+        assert not any(world.status("chat").values())
 
 
 async def test_a_scaler_that_comes_back_to_us_is_evaluated_at_once(world: World) -> None:

@@ -146,6 +146,25 @@ async def test_an_observation_has_the_pods_and_every_source(lens: Lens) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("conditions", "exact"),
+    [
+        pytest.param([], True, id="nothing-is-told"),
+        pytest.param([{"type": "ExactScaling", "status": "False"}], False, id="dropped"),
+        pytest.param([{"type": "ExactScaling", "status": "True"}], True, id="kept"),
+        pytest.param([{"type": "Ready", "status": "False"}], True, id="something-else"),
+    ],
+)
+async def test_whether_an_hpa_takes_small_steps_is_what_the_controller_told(
+    lens: Lens, conditions: list[Json], *, exact: bool
+) -> None:
+    """It made the HPA, and saw whether the API server dropped its tolerance."""
+    raw = lens.world.raw("chat")
+    raw["status"] = {"conditions": conditions}
+    lens.scaler = project_scaler(raw, lens.scaler)
+    assert (await lens.look(8.0)).exact is exact
+
+
 async def test_a_lost_scrape_is_no_outage(lens: Lens) -> None:
     """The last good sample stands, with its age, for a minute and not a second longer."""
     assert await lens.reading(8.0) == Reading(8.0, 0.0, 1)

@@ -30,6 +30,22 @@ def test_values_are_written_as_they_were_read() -> None:
     assert reporter.source() == {"value": "0.30000000000000004"}
 
 
+def test_a_hold_tells_when_it_ends_by_itself() -> None:
+    """Nobody has to wait for what never comes; what only new data change has no time."""
+    reporter = Reporter()
+    reporter.decided({"queue": 4})
+    assert "next" not in reporter.status
+    reporter.decided({"queue": 3}, ready=3)
+    assert reporter.status["next"] == {
+        "time": "2026-01-05T12:10:30Z",
+        "message": "lost or starting replicas stop holding the recommendation",
+    }
+    parsed = ScalerStatus.model_validate(reporter.status)
+    assert parsed.model_dump(by_alias=True, exclude_none=True, mode="json") == reporter.status
+    reporter.decided({"queue": 4}, ready=3)
+    assert "next" not in reporter.status
+
+
 def test_a_source_is_named_and_published_under_its_own_names() -> None:
     """One for the user, one for the path."""
     reporter = Reporter(samples.spec(samples.total(name="Tokens/s")))

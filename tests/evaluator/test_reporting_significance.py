@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from budaiscaler.domain.readings import NoData, NoDataReason
-from budaiscaler.evaluator import reporting
+from budaiscaler.evaluator import restoring, significance
 from tests import samples, strategies
 from tests.conftest import NOON
 from tests.evaluator.reports import Reporter
@@ -49,24 +49,24 @@ def test_what_a_reader_acts_on_cannot_wait(changed: dict[str, Any]) -> None:
     """In whichever direction it changes."""
     before = _status()
     after = {key: value for key, value in {**before, **changed}.items() if value is not None}
-    assert reporting.is_significant(before, after, _nobody)
-    assert reporting.is_significant(after, before, _nobody)
+    assert significance.is_significant(before, after, _nobody)
+    assert significance.is_significant(after, before, _nobody)
 
 
 def test_a_condition_with_another_reason_cannot_wait_but_with_another_message_can() -> None:
     """The reason is what machines read."""
     before, after = _status(), _status()
     after["conditions"][0]["message"] = "in other words"
-    assert not reporting.is_significant(before, after, _everybody)
+    assert not significance.is_significant(before, after, _everybody)
     after["conditions"][0]["reason"] = "AnotherReason"
-    assert reporting.is_significant(before, after, _nobody)
+    assert significance.is_significant(before, after, _nobody)
 
 
 def test_a_source_that_falls_silent_or_speaks_again_cannot_wait() -> None:
     """Also where the decision stays the same."""
     speaking, silent = _status(), _status(usage=DEAD)
-    assert reporting.is_significant(speaking, silent, _nobody)
-    assert reporting.is_significant(silent, speaking, _nobody)
+    assert significance.is_significant(speaking, silent, _nobody)
+    assert significance.is_significant(silent, speaking, _nobody)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_a_value_that_an_hpa_reads_cannot_wait_once_it_moved(
 ) -> None:
     """By more than five percent; what nobody reads can always wait."""
     before, after = _status(), _status(queue=value)
-    assert reporting.is_significant(before, after, _everybody) is cannot_wait
-    assert not reporting.is_significant(before, after, _nobody)
-    assert reporting.is_significant(before, after, lambda name: name == "queue") is cannot_wait
-    assert not reporting.is_significant(before, after, lambda name: name == "usage")
+    assert significance.is_significant(before, after, _everybody) is cannot_wait
+    assert not significance.is_significant(before, after, _nobody)
+    assert significance.is_significant(before, after, lambda name: name == "queue") is cannot_wait
+    assert not significance.is_significant(before, after, lambda name: name == "usage")
 
 
 @pytest.mark.parametrize("junk", [None, "eight", "NaN", "-1"])
@@ -95,7 +95,7 @@ def test_a_value_that_was_none_cannot_wait_for_a_good_one(junk: str | None) -> N
     """Whoever wrote it there, an HPA that reads it gets the real one at once."""
     before, after = _status(), _status()
     before["sources"][0]["value"] = junk
-    assert reporting.is_significant(before, after, _everybody)
+    assert significance.is_significant(before, after, _everybody)
 
 
 def test_time_alone_changes_nothing() -> None:
@@ -106,8 +106,31 @@ def test_time_alone_changes_nothing() -> None:
     reporter.now += timedelta(minutes=1)
     reporter.decided({"queue": 40.0, "usage": 1.0}, current=40)
     assert before["decisionTime"] != reporter.status["decisionTime"]
-    assert not reporting.is_changed(before, reporter.status)
-    assert not reporting.is_significant(before, reporter.status, _everybody)
+    assert not significance.is_changed(before, reporter.status)
+    assert not significance.is_significant(before, reporter.status, _everybody)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        pytest.param("12:10:00", "12:11:00", False, id="a-minute-later"),
+        pytest.param("12:10:00", "12:09:00", False, id="a-minute-earlier"),
+        pytest.param("12:10:00", "12:11:01", True, id="more-than-that"),
+        pytest.param(None, "12:10:00", True, id="it-begins"),
+        pytest.param("12:10:00", None, True, id="it-is-over"),
+        pytest.param(None, None, False, id="there-is-none"),
+    ],
+)
+def test_when_it_would_change_by_itself_can_wait_and_a_little_of_it_is_nothing(
+    before: str | None, after: str | None, *, changed: bool
+) -> None:
+    """A bound that each start measures anew costs no writes."""
+    old, new = _status(), _status()
+    for status, at in ((old, before), (new, after)):
+        if at is not None:
+            status["next"] = {"time": f"2026-01-05T{at}Z", "message": "a hold ends"}
+    assert significance.is_changed(old, new) is changed
+    assert not significance.is_significant(old, new, _everybody)
 
 
 def test_anything_else_is_a_change_that_can_wait() -> None:
@@ -118,8 +141,8 @@ def test_anything_else_is_a_change_that_can_wait() -> None:
     reporter.decided({"queue": 35.8}, current=50)
     after = reporter.status
     assert (before["desiredLoad"], after["desiredLoad"]) == ("35900m", "35800m")
-    assert reporting.is_changed(before, after)
-    assert not reporting.is_significant(before, after, _nobody)
+    assert significance.is_changed(before, after)
+    assert not significance.is_significant(before, after, _nobody)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +157,7 @@ def test_anything_else_is_a_change_that_can_wait() -> None:
 )
 def test_jitter_is_a_little_of_the_same(queue: float | NoData, *, jitters: bool) -> None:
     """Only figures and their wording differ, and none by more than five percent."""
-    assert reporting.is_jitter(_status(queue=40.1), _status(queue=queue)) is jitters
+    assert significance.is_jitter(_status(queue=40.1), _status(queue=queue)) is jitters
 
 
 def test_our_part_of_a_status_is_what_we_wrote() -> None:
@@ -144,8 +167,8 @@ def test_our_part_of_a_status_is_what_we_wrote() -> None:
         "lastScaleTime": "2026-01-05T11:00:00Z",
         "conditions": [{"type": "AbleToScale", "status": "True"}, *reversed(ours["conditions"])],
     }
-    assert reporting.own_part({**ours, **theirs}) == ours
-    assert reporting.own_part({}) == {"conditions": []}
+    assert restoring.own_part({**ours, **theirs}) == ours
+    assert restoring.own_part({}) == {"conditions": []}
 
 
 @given(strategies.worlds())
@@ -154,9 +177,9 @@ def test_a_status_that_is_read_back_is_no_change(world: strategies.World) -> Non
     reporter = Reporter(world.spec, state=world.state)
     replicas = world.observation.replicas
     reporter.decided(world.observation.readings, current=replicas.current, ready=replicas.ready)
-    read_back = reporting.own_part(reporter.status)
-    assert not reporting.is_changed(read_back, reporter.status)
-    assert not reporting.is_significant(read_back, reporter.status, _everybody)
+    read_back = restoring.own_part(reporter.status)
+    assert not significance.is_changed(read_back, reporter.status)
+    assert not significance.is_significant(read_back, reporter.status, _everybody)
 
 
 @pytest.mark.parametrize(
@@ -178,5 +201,5 @@ def test_the_state_is_read_back_from_a_status(
     status: dict[str, Any], load: float | None, good_at: Any
 ) -> None:
     """As far as it tells; a load of another spec holds nothing up."""
-    state = reporting.state_of({"observedGeneration": 1, **status}, 1, NOON)
+    state = restoring.state_of({"observedGeneration": 1, **status}, 1, NOON)
     assert (state.recommended_load, state.good_at) == (load, good_at)

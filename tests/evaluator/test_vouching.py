@@ -9,6 +9,7 @@ import pytest
 from budaiscaler.domain.errors import ForbiddenError
 from budaiscaler.domain.readings import NoData, NoDataReason
 from tests.evaluator.world import World, scaler_path
+from tests.fakes.link import Link
 
 pytestmark = pytest.mark.looptime
 
@@ -87,17 +88,52 @@ async def test_a_scaler_that_goes_during_the_first_round_does_not_hold_up_the_wo
         assert evaluator.vouches()
 
 
-async def test_no_word_while_the_loop_is_far_behind(world: World) -> None:
-    """With hundreds of sources that hang, most of what is reported is minutes old."""
+async def test_no_word_while_reports_queue_up(world: World) -> None:
+    """An API server that takes very long for each: most of what stands there is minutes old."""
+    link = Link(world.kube)
+    for i in range(400):
+        world.add(f"s{i}", replicas=0, minReplicas=0, says=0.0)
+    evaluator = world.evaluator()
+    evaluator.writer.kube = link
+    async with world.leading(evaluator):
+        await asyncio.sleep(20)
+        assert evaluator.vouches()
+        link.answer_after_s["patch"] = 25.0
+        for i in range(400):
+            world.edit(f"s{i}", maxReplicas=9)
+        await asyncio.sleep(100)
+        assert not evaluator.vouches()
+        link.answer_after_s.clear()
+        await asyncio.sleep(60)
+        assert evaluator.vouches()
+
+
+async def test_sources_that_hang_take_no_word_away(world: World) -> None:
+    """That they have no data is known as soon as they are given up; the others are as fresh."""
     for i in range(300):
         world.add(f"s{i}", replicas=0, minReplicas=0, says=0.0)
     async with world.leading() as evaluator:
         await asyncio.sleep(20)
+        world.source.takes_s |= {f"s{i}": 1000.0 for i in range(299)}
+        for _ in range(10):
+            await asyncio.sleep(20)
+            assert evaluator.vouches()
+
+
+@pytest.mark.parametrize("kind", ["/pods", "/deployments", "/budaiscalers"])
+async def test_no_word_while_it_decides_on_what_it_saw_long_ago(world: World, kind: str) -> None:
+    """A right that was taken away stops one watch: pods and specs are then as they were."""
+    world.add("chat")
+    async with world.leading() as evaluator:
+        await asyncio.sleep(20)
+        for verb in ("get", "watch"):
+            world.kube.fail(verb, kind, REFUSED)
+        world.kube.end_watches()
+        await asyncio.sleep(100)
         assert evaluator.vouches()
-        world.source.takes_s |= {f"s{i}": 25.0 for i in range(300)}
-        await asyncio.sleep(120)
+        await asyncio.sleep(200)
         assert not evaluator.vouches()
-        world.source.takes_s.clear()
+        world.kube.heal()
         await asyncio.sleep(60)
         assert evaluator.vouches()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from budaiscaler.domain.errors import (
 )
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
 from budaiscaler.evaluator.writing import StatusWriter
+from budaiscaler.kube.port import Json, PatchType
 from tests import samples
 from tests.evaluator.world import NAMESPACE, scaler_path
 from tests.fakes.kube import FakeKube
@@ -202,3 +205,35 @@ async def test_a_scaler_that_is_forgotten_counts_no_more(
     await _write(kube, writer, "a", "b")
     writer.forget((NAMESPACE, "a"))
     assert not writer.is_refused(10)
+
+
+@dataclass(slots=True)
+class _Traffic(FakeKube):
+    """Holds each request up on its way for as long as the next of `delays_s`."""
+
+    delays_s: list[float] = field(default_factory=list)
+
+    async def patch(
+        self, path: str, body: Json | list[Json], kind: PatchType, params: Any = None
+    ) -> Json:
+        await asyncio.sleep(self.delays_s.pop(0))
+        return await FakeKube.patch(self, path, body, kind, params)
+
+
+@pytest.mark.looptime
+async def test_what_is_said_later_arrives_later() -> None:
+    """A report that was held up on its way does not overwrite the one after it."""
+    kube = _Traffic(delays_s=[5, 0, 2, 0])
+    writer = StatusWriter(kube, "evaluator", asyncio.get_running_loop().time)
+    chat, other = _scaler(kube, "chat"), _scaler(kube, "other")
+    async with asyncio.TaskGroup() as group:
+        for scaler, status in (
+            (chat, {"desiredScale": 3}),
+            (other, {"desiredScale": 4}),
+            (chat, {}),
+        ):
+            group.create_task(writer.write(scaler, status))
+            await asyncio.sleep(0.1)
+        assert _status(kube, "other") == {"desiredScale": 4}
+    assert _status(kube, "chat") == {}
+    assert not writer._turns

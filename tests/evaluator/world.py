@@ -185,12 +185,19 @@ class World:
         if evaluator is None:
             evaluator = self.evaluator()
         async with (
+            running(self._bookmarks()),
             running(evaluator.scalers.run()),
             running(evaluator.recorder.run()),
             running(evaluator.lead(as_of)),
         ):
             await asyncio.sleep(0.001)
             yield evaluator
+
+    async def _bookmarks(self) -> None:
+        """Be heard from on quiet watches, as an API server is each minute."""
+        while True:
+            await asyncio.sleep(60)
+            self.kube.bookmark()
 
 
 @asynccontextmanager

@@ -288,9 +288,13 @@ def _in(path: str, collection: str) -> bool:
 
 
 def _is_selected(item: Json, params: Mapping[str, str]) -> bool:
-    """Whether the object is one that a `metadata.name=` field selector asks for."""
+    """Whether the object has the name of a field selector and the labels of a label selector."""
     key, _, wanted = params.get("fieldSelector", "").partition("=")
-    return key != "metadata.name" or item["metadata"]["name"] == wanted
+    labels = item["metadata"].get("labels") or {}
+    pairs = [pair.partition("=") for pair in params.get("labelSelector", "").split(",") if pair]
+    return (key != "metadata.name" or item["metadata"]["name"] == wanted) and all(
+        labels.get(label) == value for label, _, value in pairs
+    )
 
 
 def _merged(key: str, section: Any, value: Any, before: Any) -> Any:

@@ -93,7 +93,7 @@ def pod(
 @asynccontextmanager
 async def watching(kube: FakeKube) -> AsyncIterator[Workloads]:
     """Give workloads whose caches are filled and stay up to date."""
-    workloads = Workloads(kube)
+    workloads = Workloads(kube, asyncio.get_running_loop().time)
     task = asyncio.ensure_future(workloads.run())
     try:
         await workloads.synced()

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import ConfigException
 
 from budaiscaler.domain.errors import (
     ConfigurationError,
@@ -141,6 +143,67 @@ async def test_refused_connection(tmp_path: Path) -> None:
         with pytest.raises(KubeUnreachableError, match="/watched"):
             async for _ in kube.watch("/watched", {}, 10):
                 pass
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="gone"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xff\xfe", id="no-text"),
+        pytest.param(b"t0ken\n", id="line-break"),
+    ],
+)
+async def test_token_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    """A pod's token that cannot be used just now is a failure as any other, and may mend itself."""
+    path = tmp_path / "token"
+
+    def refresh(configuration: Configuration) -> None:
+        text = path.read_text()
+        if not text:
+            raise ConfigException("Token file exists but empty.")
+        configuration.api_key["BearerToken"] = f"bearer {text}"
+
+    async with connected(tmp_path, OK) as (kube, _):
+        kube._api.configuration.refresh_api_key_hook = refresh
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(KubeUnreachableError, match=f"GET {PATH}: ") as raised:
+            await kube.get(PATH)
+        with pytest.raises(KubeUnreachableError, match="GET /watched: "):
+            async for _ in kube.watch("/watched", {}, 10):
+                pass
+        assert "t0ken" not in str(raised.value)
+
+        path.write_text("t0ken")
+        assert await kube.get(PATH)
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param("http://127.0.0.1:99999", id="port"),
+        pytest.param("http://[::1", id="bracket"),
+        pytest.param("http://api..example", id="name"),
+        pytest.param("ftp://127.0.0.1", id="scheme"),
+        pytest.param("https://127.0.0.1:1", id="tls"),
+    ],
+)
+async def test_server_that_is_none(tmp_path: Path, server: str) -> None:
+    """A server whose address cannot be used is unreachable, whatever the library raises for it."""
+    async with await client.connect(kubeconfig(tmp_path, server)) as kube:
+        with pytest.raises(KubeUnreachableError, match=f"GET {PATH}: "):
+            await kube.get(PATH)
+
+
+async def test_no_tls(tmp_path: Path) -> None:
+    """A server that answers without TLS where TLS is wanted is unreachable."""
+    async with (
+        connected(tmp_path, OK) as (_, server),
+        await client.connect(kubeconfig(tmp_path, f"https://127.0.0.1:{server.port}")) as kube,
+    ):
+        with pytest.raises(KubeUnreachableError, match=f"GET {PATH}: "):
+            await kube.get(PATH)
 
 
 @pytest.mark.looptime

@@ -89,6 +89,16 @@ async def test_expired_midway(tmp_path: Path) -> None:
         pytest.param(
             lines({"type": "ERROR", "object": {}}), OverloadedError, id="error-event-without-code"
         ),
+        pytest.param(
+            lines({"type": "ERROR", "object": {"code": None}}),
+            OverloadedError,
+            id="error-event-with-null",
+        ),
+        pytest.param(
+            lines({"type": "ERROR", "object": {"code": "?"}}),
+            OverloadedError,
+            id="error-event-with-text",
+        ),
         pytest.param(lines(b"<html>"), KubeUnreachableError, id="no-json"),
         pytest.param(lines(b'{"type": "ADD'), KubeUnreachableError, id="cut-off-line"),
         pytest.param(lines([1]), KubeUnreachableError, id="no-object"),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from budaiscaler.domain import times
 from budaiscaler.kube.lease import AS_OF_ANNOTATION
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
@@ -125,6 +126,68 @@ async def test_strangers_annotations_stay(field: Field, kube: FakeKube) -> None:
         "team": "ml",
         AS_OF_ANNOTATION: "2026-01-05T12:00:04Z",
     }
+    await field.stop()
+
+
+async def test_leader_with_a_clock_that_is_ahead(field: Field) -> None:
+    """A word from the future counts from when it was read: it ages as any other once it stays."""
+    first, second = field.candidate("a"), field.candidate("b", vouches=lambda: False)
+    first.wall_clock.error = timedelta(minutes=30)
+    first.start()
+    second.start()
+    await field.watch_for(10.5)
+    first.link.is_cut = True
+
+    for _ in range(3):
+        await field.watch_for(60)
+        assert second.election.as_of is not None
+        assert at(8) <= second.election.as_of <= at(12.5)
+    await field.stop()
+
+
+async def test_leader_with_a_clock_that_is_behind(field: Field) -> None:
+    """A word from the past is believed: readers freeze too early rather than too late."""
+    first, second = field.candidate("a"), field.candidate("b")
+    first.wall_clock.error = -timedelta(minutes=2)
+    first.start()
+    second.start()
+
+    await field.watch_for(11)
+
+    assert second.election.as_of is not None
+    assert at(8 - 120) <= second.election.as_of <= at(10 - 120)
+    await field.stop()
+
+
+async def test_word_from_the_future_of_nobody(field: Field, kube: FakeKube) -> None:
+    """A copy that starts after such a leader died takes its word for one of now, and no more."""
+    annotations = {AS_OF_ANNOTATION: times.rfc3339(at(1800))}
+    spec = {"holderIdentity": "gone", "renewTime": "2026-01-05T12:30:00Z"}
+    kube.put(PATH, {"metadata": {"annotations": annotations}, "spec": spec})
+    first = field.candidate("a", vouches=lambda: False)
+    first.start()
+
+    await field.watch_for(60)
+
+    assert first.election.as_of == at(0)
+    await field.stop()
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["connected", "cut-off"])
+async def test_own_clock_that_is_set_back(field: Field, is_cut: bool) -> None:  # noqa: FBT001 - a row
+    """A word grows old by the time that passes here, also when our own clock is set back."""
+    first, second = field.candidate("a"), field.candidate("b", vouches=lambda: False)
+    first.start()
+    second.start()
+    await field.watch_for(10.5)
+    first.link.is_cut = True
+    second.link.is_cut = is_cut
+    second.wall_clock.error = -timedelta(hours=1)
+
+    await field.watch_for(60)
+
+    assert second.election.as_of is not None
+    assert second.wall_clock() - second.election.as_of >= timedelta(seconds=58)
     await field.stop()
 
 

@@ -35,6 +35,11 @@ from budaiscaler.kube.resources import Resource
             "/api/v1/namespaces/a%2F..%2F..%2Fb/pods/c%3Fd%3D%23e",
             id="hostile-names",
         ),
+        pytest.param(
+            Resource("../api", "v1?watch=1", "pods/x").collection("ml"),
+            "/apis/..%2Fapi/v1%3Fwatch%3D1/namespaces/ml/pods%2Fx",
+            id="hostile-kind",
+        ),
     ],
 )
 def test_paths(path: str, expected: str) -> None:

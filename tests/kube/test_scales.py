@@ -6,6 +6,7 @@ import pytest
 
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
+from budaiscaler.kube.resources import PODS
 from budaiscaler.kube.scales import DISCOVERY_TTL_S, Scale, ScaleReader
 from tests.fakes.kube import FakeKube
 from tests.kube.cluster import watching
@@ -41,10 +42,14 @@ class Clock:
 
 
 async def test_read(kube: FakeKube) -> None:
-    """The scale tells replicas asked for and replicas there are."""
-    scale = await ScaleReader(kube).read(API_VERSION, "LeaderWorkerSet", "ml", "chat")
-
+    """The scale tells replicas asked for, replicas there are, and which pods they are."""
+    reader = ScaleReader(kube)
+    scale = await reader.read(API_VERSION, "LeaderWorkerSet", "ml", "chat")
     assert scale == Scale(spec_replicas=4, status_replicas=3)
+
+    kube.objects[SCALE]["status"]["selector"] = "app=chat"
+    scale = await reader.read(API_VERSION, "LeaderWorkerSet", "ml", "chat")
+    assert scale == Scale(spec_replicas=4, status_replicas=3, selector="app=chat")
 
 
 async def test_core_group(kube: FakeKube) -> None:
@@ -62,13 +67,97 @@ async def test_core_group(kube: FakeKube) -> None:
     assert scale == Scale(0, 0)
 
 
-async def test_target_of_a_custom_kind(kube: FakeKube) -> None:
-    """A workload of a custom kind is found by its scale."""
+def select(kube: FakeKube, spec: int, status: int, *pods: str, of: str = "chat") -> None:
+    """Make the scale select `of`, and put pods of it; each tells what is the matter with it."""
+    kube.objects[SCALE] = {
+        "spec": {"replicas": spec},
+        "status": {"replicas": status, "selector": f"app={of},role=leader"},
+    }
+    for number, state in enumerate(pods):
+        conditions = [{"type": "Ready", "status": str(state == "ready")}]
+        if state == "no-room":
+            conditions.append({"type": "PodScheduled", "status": "False"})
+        metadata: dict[str, object] = {"labels": {"app": of, "role": "leader", "other": "x"}}
+        if state == "terminating":
+            metadata["deletionTimestamp"] = "2026-01-05T12:00:00Z"
+        phase = "Failed" if state == "failed" else "Running"
+        status_ = {"phase": phase, "conditions": conditions}
+        kube.put(PODS.item("ml", f"{of}-{number}"), {"metadata": metadata, "status": status_})
+
+
+async def replicas(kube: FakeKube) -> Replicas:
     async with watching(kube) as workloads:
         found = await workloads.find(API_VERSION, "LeaderWorkerSet", "ml", "chat")
-
-    assert found.replicas == Replicas(current=4, ready=3)
     assert found.startups_s == ()
+    return found.replicas
+
+
+async def test_a_starting_pod_of_a_custom_kind_is_not_ready(kube: FakeKube) -> None:
+    """Its scale counts it as soon as it is there; a level times that would double for ever."""
+    select(kube, 8, 8, *["ready"] * 4, *["starting"] * 4)
+
+    assert await replicas(kube) == Replicas(current=8, ready=4)
+
+
+@pytest.mark.parametrize(
+    ("pods", "ready", "unschedulable"),
+    [
+        pytest.param(["ready", "terminating", "failed"], 1, 0, id="only-live-ones-count"),
+        pytest.param(["ready", "ready", "no-room"], 2, 1, id="without-a-node"),
+        pytest.param(["ready"] * 5, 5, 0, id="a-rollouts-surge"),
+        pytest.param(["ready"] * 4 + ["starting"], 4, 0, id="a-surge-that-starts"),
+        pytest.param(["ready"] * 16, 4, 0, id="groups-of-four"),
+        pytest.param(["ready"] * 15 + ["starting"], 3, 0, id="a-group-that-misses-one"),
+        pytest.param(["ready"] * 15, 3, 0, id="a-group-that-is-being-made"),
+        pytest.param([], 0, 0, id="none"),
+    ],
+)
+async def test_replicas_of_a_custom_kind_are_its_pods_or_groups_of_them(
+    kube: FakeKube, pods: list[str], ready: int, unschedulable: int
+) -> None:
+    """Four replicas of one pod, or of as many as there are for each."""
+    select(kube, 4, 4, *pods)
+    select(kube, 4, 4, "ready", "ready", of="stranger")
+    select(kube, 4, 4)
+
+    assert await replicas(kube) == Replicas(4, ready, unschedulable)
+
+
+async def test_pods_of_a_custom_kind_in_pages(kube: FakeKube) -> None:
+    """All pages count."""
+    kube.page_size = 3
+    select(kube, 8, 8, *["ready"] * 8)
+
+    assert await replicas(kube) == Replicas(8, 8)
+
+
+async def test_a_custom_kind_without_replicas(kube: FakeKube) -> None:
+    """Nothing is divided by the replicas that there are not."""
+    select(kube, 0, 0)
+
+    assert await replicas(kube) == Replicas(0, 0)
+
+
+async def test_a_scale_without_a_selector(kube: FakeKube) -> None:
+    """Its pods cannot be counted, and that is told instead of a number being made up."""
+    assert await replicas(kube) == Replicas(current=4, ready=3, are_counted=False)
+
+
+async def test_an_answer_that_is_no_list(kube: FakeKube) -> None:
+    """What something in between answers is not a workload without pods."""
+    select(kube, 4, 4, "ready")
+    kube.objects[PODS.collection("ml")] = {"kind": "Status"}
+    with pytest.raises(KubeUnreachableError, match="no list"):
+        await ScaleReader(kube).count(Scale(4, 4, "app=chat"), "ml")
+
+
+async def test_pods_that_cannot_be_listed(kube: FakeKube) -> None:
+    """It is a failure of the look-up, and not a workload without pods."""
+    select(kube, 4, 4, "ready")
+    async with watching(kube) as workloads:
+        kube.fail("get", "/namespaces/ml/pods", KubeUnreachableError("refused"))
+        with pytest.raises(KubeUnreachableError):
+            await workloads.find(API_VERSION, "LeaderWorkerSet", "ml", "chat")
 
 
 @pytest.mark.parametrize(

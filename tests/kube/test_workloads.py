@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from budaiscaler.domain.decision import Replicas
-from budaiscaler.domain.errors import NotFoundError
+from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
 from budaiscaler.kube.workloads import Workloads
 from tests.fakes.kube import FakeKube
 from tests.kube.caching import settle
@@ -183,7 +185,12 @@ async def test_nothing_is_kept_of_strangers(kube: FakeKube) -> None:
             kube.remove(path_)
         await settle()
 
-        for memory in (workloads._starts, workloads._pods_by_owner, workloads._owned):
+        for memory in (
+            workloads._starts,
+            workloads._known,
+            workloads._pods_by_owner,
+            workloads._owned,
+        ):
             assert not memory
 
 
@@ -207,3 +214,21 @@ async def test_a_look_up_asks_nobody(kube: FakeKube) -> None:
             await replicas(workloads, "chat")
 
     assert len(kube.calls) == before
+
+
+@pytest.mark.parametrize("kind", ["pods", "deployments", "statefulsets", "replicasets"])
+async def test_how_far_behind(kube: FakeKube, kind: str) -> None:
+    """What is known of a workload is as old as the oldest of what it is made of."""
+    async with watching(kube) as workloads:
+        await asyncio.sleep(600)
+        kube.bookmark()
+        await settle()
+        assert workloads.behind_s == 0
+        kube.fail("watch", f"/{kind}", KubeUnreachableError("refused"))
+        kube.fail("get", f"/{kind}", KubeUnreachableError("refused"))
+        kube.end_watches()
+        for _ in range(10):
+            await asyncio.sleep(60)
+            kube.bookmark()
+        await settle()
+        assert workloads.behind_s == pytest.approx(600, abs=1)

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from budaiscaler.domain.api.budaiscaler import MetricsSource
 from budaiscaler.domain.readings import NoData
 from budaiscaler.sources.base import Sample, SourceRequest
-from budaiscaler.sources.prometheus import PrometheusSource
+from budaiscaler.sources.instant_queries import PrometheusSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import pytest
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
-from budaiscaler.sources.prometheus import MAX_BODY_BYTES, PrometheusSource
+from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.prometheus import MAX_BODY_BYTES
 from tests.sources.server import (
     Answer,
     Prometheus,

@@ -8,7 +8,9 @@ import pytest
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
-from budaiscaler.sources.prometheus import MAX_BODY_BYTES, PrometheusSource, normalise_endpoint
+from budaiscaler.sources.endpoints import normalise_endpoint
+from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.prometheus import MAX_BODY_BYTES
 from tests.sources.server import body, prometheus, request, vector
 
 
@@ -72,11 +74,12 @@ async def test_nobody_listens() -> None:
     assert "check that it runs" in found.message
 
 
-async def test_unknown_host() -> None:
+@pytest.mark.parametrize("host", ["prometheus.invalid", "p" * 64 + ".example"], ids=len)
+async def test_unknown_host(host: str) -> None:
     """A host that does not exist is told apart from one that is down: it wants an edit."""
     source = PrometheusSource(deadline_s=5)
 
-    found = await source.fetch(request("http://prometheus.invalid:9090"))
+    found = await source.fetch(request(f"http://{host}:9090"))
 
     assert isinstance(found, NoData)
     assert found.reason is NoDataReason.UNKNOWN_HOST

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import threading
 
 import pytest
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
-from budaiscaler.sources.prometheus import QUERIES_PER_SERVER, PrometheusSource
+from budaiscaler.sources.instant_queries import QUERIES_PER_SERVER, PrometheusSource
+from tests.sources.pool import PATIENCE_S, freed
 from tests.sources.server import Answer, ask, drip, hang, prometheus, request, slow, vector
 
 DEADLINE_S = 0.2
-PATIENCE_S = 10.0
-"""Far more than anything here takes that ends by itself, on however busy a machine."""
-
-
-def busy_threads() -> int:
-    """How many threads of the pool wait for a server."""
-    frames = sys._current_frames()
-    count = 0
-    for thread in threading.enumerate():
-        frame = frames.get(thread.ident or 0)
-        while thread.name.startswith("prometheus") and frame is not None:
-            if frame.f_code.co_name == "custom_query":
-                count += 1
-                break
-            frame = frame.f_back
-    return count
-
-
-async def freed() -> bool:
-    """Whether all threads are free within a moment."""
-    for _ in range(40):
-        if not busy_threads():
-            return True
-        await asyncio.sleep(0.005)
-    return False
 
 
 HANGING = [
@@ -142,7 +116,7 @@ async def test_slots_come_back() -> None:
         chosen: Answer = hang if is_hung else vector("1")
         chosen(server, handler, promql)  # type: ignore[arg-type] # passed through as they came
 
-    source = PrometheusSource(deadline_s=DEADLINE_S, clock=lambda: now_s)
+    source = PrometheusSource(deadline_s=1.0, clock=lambda: now_s)
     with prometheus(answer) as server:
         await asyncio.gather(
             *(source.fetch(request(server.url, f"q{number}")) for number in range(20))

@@ -9,8 +9,8 @@ import pytest
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
 from budaiscaler.sources.coalescing import FORGET_AFTER_S, Coalescer
-from budaiscaler.sources.prometheus import FORGET_AFTER_S as SERVERS_FORGOTTEN_AFTER_S
-from budaiscaler.sources.prometheus import PrometheusSource
+from budaiscaler.sources.instant_queries import FORGET_AFTER_S as SERVERS_FORGOTTEN_AFTER_S
+from budaiscaler.sources.instant_queries import PrometheusSource
 from tests.sources.server import body, hang, prometheus, request, slow, vector
 
 GOOD = Sample((1.0,), 0.0)

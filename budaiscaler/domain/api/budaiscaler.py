@@ -6,7 +6,7 @@ Descriptions end up in the CRD, so `kubectl explain` prints them: each says unit
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -79,7 +79,10 @@ class ScaleTargetRef(ApiModel):
 
     api_version: Annotated[
         str,
-        Field(max_length=253, description="API version of the workload. Default: apps/v1."),
+        Field(
+            max_length=253,
+            description="API version of the workload, as group/version. Default: apps/v1.",
+        ),
     ] = "apps/v1"
     kind: Annotated[
         str,
@@ -313,7 +316,3 @@ def _tolerance(rules: ScalingRules | None) -> float:
     if rules is None or rules.tolerance is None:
         return DEFAULT_TOLERANCE
     return quantity.parse(rules.tolerance)
-
-
-RawObject = dict[str, Any]
-"""An object as the API server gives it: plain JSON values."""

@@ -1,7 +1,8 @@
 """What a PromQL expression yields: a total over all replicas, or a level.
 
 The parser is a library and pure; an expression that it cannot read (a newer function, say) is left
-to the Prometheus server to judge, so a failure here is no error.
+to the Prometheus server to judge, so a failure here is no error. It is asked about the structure
+only: it would compile each regular expression, and those that fit into one spec take half a minute.
 """
 
 from __future__ import annotations
@@ -15,8 +16,16 @@ from budaiscaler.domain.api.budaiscaler import MetricsSource, SourceType, Target
 
 _TOTALS = frozenset({"sum", "count"})
 _NESTS = re.compile(r"[-+*/%^=<>!~([]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
-_MAX_NESTING = 1000
-"""The parser is recursive and not in Python: some thousand levels overflow the process's stack."""
+_MAX_NESTING = 128
+"""The parser is recursive and not in Python: some thousand levels overflow the process's stack, and
+each copies what stands inside of it."""
+_LONGEST = 4096
+"""Characters without the contents of strings; longer, a query of machines costs too much a look."""
+
+_SELECTOR = re.compile(r"\{[^{}]*\}")
+_LITERAL = re.compile(r"""#[^\n]*|(?:"(?:[^"\\\n]|\\.)*+|'(?:[^'\\\n]|\\.)*+|`[^`]*+)(["'`]?)""")
+"""A comment, or a string with the quote that ends it if one does. It matches wherever it begins, so
+no character is looked at twice."""
 
 
 def target_type(source: MetricsSource) -> tuple[TargetType, bool]:
@@ -28,17 +37,19 @@ def target_type(source: MetricsSource) -> tuple[TargetType, bool]:
     return (TargetType.AVERAGE_VALUE if is_total(source.prom_ql) else TargetType.VALUE), True
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def is_total(expression: str) -> bool:
     """Tell whether the whole expression is one `sum` or `count`.
 
     Around it may stand parentheses, multiplication or division by a number, and `or vector(0)`.
     `sum(a) / sum(b)` is a ratio, so a level: the same 0.8 holds for one replica and for fifty.
     """
-    if len(_NESTS.findall(expression)) > _MAX_NESTING:
+    structure = _LITERAL.sub(_blank, expression)
+    nesting = len(_NESTS.findall(_SELECTOR.sub("", structure)))
+    if len(structure) > _LONGEST or nesting > _MAX_NESTING:
         return False
     try:
-        node: object = promql_parser.parse(expression)
+        node: object = promql_parser.parse(structure)
     except ValueError:
         return False
     while not isinstance(node, promql_parser.AggregateExpr):
@@ -46,6 +57,14 @@ def is_total(expression: str) -> bool:
         if node is None:
             return False
     return str(node.op) in _TOTALS
+
+
+def _blank(literal: re.Match[str]) -> str:
+    """Drop a comment, and what a string says; an empty one stays, since it selects differently."""
+    text, end = literal[0], literal[1]
+    if text.startswith("#"):
+        return ""
+    return f"{end}{'x' if text[1:-1] else ''}{end}" if end else text[0]
 
 
 def _inside(node: object) -> object | None:

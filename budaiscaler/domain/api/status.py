@@ -62,6 +62,15 @@ class RungStatus(ApiModel):
     message: Annotated[str, Field(max_length=1024, description="The same in words.")]
 
 
+class NextStatus(ApiModel):
+    """When the decision would change by itself."""
+
+    time: Annotated[
+        str, Field(json_schema_extra=TIME, description="When it would change, if nothing else did.")
+    ]
+    message: Annotated[str, Field(max_length=1024, description="What would change.")]
+
+
 class ScalerStatus(ApiModel):
     """What the servers report."""
 
@@ -83,6 +92,13 @@ class ScalerStatus(ApiModel):
             max_length=64,
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
             description="The ladder from the readings to the result.",
+        ),
+    ] = None
+    next: Annotated[
+        NextStatus | None,
+        Field(
+            description="When the decision would change by itself; absent while only new data "
+            "would change it."
         ),
     ] = None
     decision_time: Annotated[

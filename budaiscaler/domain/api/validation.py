@@ -59,6 +59,8 @@ HEADERS_OF_OURS = (
 )
 """They would change how an answer is framed, and so what of it we read."""
 
+_API_VERSION = "([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*"
+_KIND = "[A-Za-z][A-Za-z0-9]*"
 _CEL_KEY = "(has({0}.name) ? {0}.name : {0}.targetMetric).lowerAscii()"
 
 SPEC: tuple[Rule[ScalerSpec], ...] = (
@@ -92,6 +94,17 @@ TARGET: tuple[Rule[ScaleTargetRef], ...] = (
         cel="self.name != ''",
         message="scaleTargetRef.name must be set: name the workload to scale",
         holds=lambda ref: ref.name != "",
+    ),
+    # They become part of a path that is asked for with our rights, not with the author's.
+    Rule(
+        cel=f"self.apiVersion.matches('^{_API_VERSION}$')",
+        message='scaleTargetRef.apiVersion must be group/version, for example "apps/v1"',
+        holds=lambda ref: re.fullmatch(_API_VERSION, ref.api_version) is not None,
+    ),
+    Rule(
+        cel=f"self.kind.matches('^{_KIND}$')",
+        message='scaleTargetRef.kind must be a kind, for example "Deployment"',
+        holds=lambda ref: re.fullmatch(_KIND, ref.kind) is not None,
     ),
 )
 

@@ -1,0 +1,73 @@
+"""What stands between a need and the answer: the dead band, and the bounds."""
+
+from __future__ import annotations
+
+from budaiscaler.domain.algorithms.needs import ceil
+from budaiscaler.domain.api.budaiscaler import DEFAULT_TOLERANCE, Manage, ScalerSpec
+from budaiscaler.domain.decision import Code, Rung, Stage
+
+SLACK = 1e-9
+"""Of a ratio: 1.1 computed as 1.1000000000000001 is still inside a dead band of 0.1."""
+
+ZERO_TOLERANCE_UP = 1.02
+ZERO_TOLERANCE_DOWN = 0.98
+"""With tolerance 0 an exact 10 -> 11 acts, and two percent of noise does not."""
+
+
+def tolerance(
+    spec: ScalerSpec, load: float, current: int, *, exact: bool
+) -> tuple[float, Rung | None]:
+    """Answer the current replicas while the load is inside the dead band.
+
+    Args:
+        spec: has the band.
+        load: in replicas.
+        current: the replicas that stand.
+        exact: see `Observation.exact`.
+    """
+    if current in (0, load):
+        return load, None
+    band = spec.tolerance_up() if load > current else spec.tolerance_down()
+    if band > 0:
+        held = abs(load / current - 1) <= band + SLACK
+        where = f"within {band:.3g} of {current}"
+    elif load > current:
+        held = load <= ZERO_TOLERANCE_UP * current + SLACK
+        where = f"not above {ZERO_TOLERANCE_UP:g} x {current}"
+    else:
+        # Nothing at all is no noise: without this, one replica would never become none.
+        held = load > 0 and load >= ZERO_TOLERANCE_DOWN * (current - 1) - SLACK
+        where = f"not below {ZERO_TOLERANCE_DOWN:g} x {current - 1}"
+    if held:
+        message = f"a load of {load:.4g} is {where}"
+        rung = Rung(Stage.TOLERANCE, Code.WITHIN_TOLERANCE, ceil(load), current, message)
+        return float(current), rung
+    if not exact and spec.hpa.manage is Manage.AUTO:
+        return _past_dead_band(load, current)
+    return load, None
+
+
+def _past_dead_band(load: float, current: int) -> tuple[float, Rung | None]:
+    """Make a step up that our HPA would not take the smallest one that it does."""
+    if not current < load <= (1 + DEFAULT_TOLERANCE + SLACK) * current:
+        return load, None
+    step = 11 * current // 10 + 1
+    message = (
+        f"the API server drops an HPA's tolerance, and its own of {DEFAULT_TOLERANCE:g} would not "
+        f"let {current} rise to a load of {load:.4g}: {step} is the least that acts"
+    )
+    return float(step), Rung(Stage.TOLERANCE, Code.PAST_DEAD_BAND, ceil(load), step, message)
+
+
+def bounds(spec: ScalerSpec, load: float) -> tuple[float, Rung | None]:
+    """Keep the load between the fewest and the most replicas."""
+    # The HPA that we own cannot go below 1 in a stock cluster; a user's own one may.
+    low = spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)
+    if load > spec.max_replicas:
+        message = f"a load of {load:.4g} is above maxReplicas {spec.max_replicas}"
+        rung = Rung(Stage.BOUNDS, Code.MAX_REPLICAS, ceil(load), spec.max_replicas, message)
+        return float(spec.max_replicas), rung
+    if load < low:
+        message = f"a load of {load:.4g} is below the fewest replicas, {low}"
+        return float(low), Rung(Stage.BOUNDS, Code.MIN_REPLICAS, ceil(load), low, message)
+    return load, None

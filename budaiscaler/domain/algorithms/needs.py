@@ -1,0 +1,139 @@
+"""What one source asks for: a need in replicas, from a total or from a level.
+
+A level is a mean, and says nothing without the number of replicas that it is the mean of. Who is
+not in it counts as nothing when going up and as at target when going down, so there are two needs,
+and between them the replicas stay as they are. Four replicas at twice the target are a load of
+eight; once four more are ready, and before they are scraped, it is no load of sixteen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from budaiscaler.domain.api import promql, quantity
+from budaiscaler.domain.api.budaiscaler import MetricsSource, TargetType
+from budaiscaler.domain.decision import Code, Observation, Rung, Stage, State
+from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
+
+MAX_NEED = float(2**31 - 1)
+"""Replicas that an API can carry."""
+
+SCRAPE_LAG = timedelta(seconds=60)
+"""Until it is sure that a pod which became ready is in a mean: an interval of scrapes, and looks of
+a rule and of ours."""
+
+SEEN_KEPT = timedelta(minutes=10)
+"""Longer than the lag and the age of any sample that still stands."""
+
+Seen = tuple[tuple[datetime, int], ...]
+"""See `State.ready_seen`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What one source, or one rule, asks for.
+
+    Attributes:
+        load: in replicas.
+        rung: how it came about.
+        is_hold: it only keeps the load from falling.
+        has_data: a source answered.
+    """
+
+    load: float
+    rung: Rung
+    is_hold: bool = False
+    has_data: bool = False
+
+
+def see(seen: Seen, ready: int, now: datetime) -> Seen:
+    """Remember how many replicas are ready, in as few entries as tell the fewest since any time."""
+    fewer = ((at, count) for at, count in seen if count < ready and now - at <= SEEN_KEPT)
+    return (*fewer, (now, ready))
+
+
+def observed(source: MetricsSource, observation: Observation) -> Observed:
+    """Look a source's reading up, where one can be had and means something."""
+    found = observation.readings.get(source.key)
+    if found is None:
+        return NoData(NoDataReason.NOT_YET_READ, "the source was not read yet")
+    if isinstance(found, NoData) or not _is_level(source):
+        return found
+    if not observation.replicas.are_counted:
+        return NoData(
+            NoDataReason.PODS_UNKNOWN,
+            "the target's scale has no selector, so the replicas of a level cannot be counted: "
+            "use a total, with targetType: AverageValue",
+        )
+    if observation.replicas.ready == 0:
+        return NoData(
+            NoDataReason.NO_READY_PODS, "a level per replica says nothing while no pod is ready"
+        )
+    return found
+
+
+def candidate(
+    source: MetricsSource, observation: Observation, state: State, now: datetime
+) -> Candidate:
+    """Turn one reading into a need in replicas; `state` knows what `observation` saw."""
+    current = observation.replicas.current
+    found = observed(source, observation)
+    if isinstance(found, NoData):
+        message = f"{source.key}: no data ({found.reason}), so it holds {current}"
+        rung = Rung(Stage.SOURCE, Code.NO_DATA, current, current, message)
+        return Candidate(float(current), rung, is_hold=True)
+    if _is_level(source):
+        return _of_level(source, found, observation, state, now)
+    need = min(found.value / source.target, MAX_NEED)
+    how = f"{source.key}: total {found.value:g} / {source.target:g} a replica = {need:.4g} replicas"
+    rung = Rung(Stage.SOURCE, Code.NEED_FROM_TOTAL, current, ceil(need), how)
+    return Candidate(need, rung, has_data=True)
+
+
+def ceil(load: float) -> int:
+    """Whole replicas for a load."""
+    return math.ceil(quantity.ceil_to_milli(load))
+
+
+def _of_level(
+    source: MetricsSource, reading: Reading, observation: Observation, state: State, now: datetime
+) -> Candidate:
+    current, ready = observation.replicas.current, observation.replicas.ready
+    ratio = min(reading.value / source.target, MAX_NEED)
+    inside, why = _in_mean(reading, ready, state, now)
+    at_least = min(inside * ratio, MAX_NEED)
+    at_most = min(at_least + (ready - inside) * max(1.0, ratio), MAX_NEED)
+    need = min(max(float(current), at_least), at_most)
+    is_hold = at_least < need < at_most
+    level = f"level {reading.value:g} / {source.target:g}"
+    if inside == ready:
+        how = f"{ready} ready x {level} = {need:.4g} replicas"
+    else:
+        how = (
+            f"{level} over {inside} of {ready} ready gives {at_least:.4g} to {at_most:.4g} "
+            f"({why}), taken as {need:.4g} replicas"
+        )
+    code = Code.PARTIAL_DATA if is_hold else Code.NEED_FROM_LEVEL
+    rung = Rung(Stage.SOURCE, code, current, ceil(need), f"{source.key}: {how}")
+    return Candidate(need, rung, is_hold=is_hold, has_data=True)
+
+
+def _in_mean(reading: Reading, ready: int, state: State, now: datetime) -> tuple[int, str]:
+    """Count the ready replicas that a level is the mean of for sure, and say why not of all.
+
+    Several samples are one a pod. A single one, an `avg()` say, does not tell; nor do more samples
+    than pods. Then it is of those that were ready long enough before it was taken.
+    """
+    if reading.samples is not None and 1 < reading.samples <= ready:
+        return reading.samples, "the others do not answer"
+    since = now - timedelta(seconds=reading.age_s) - SCRAPE_LAG
+    settled = (count for at, count in state.ready_seen if at >= since)
+    return next(
+        settled, ready
+    ), f"the others are ready for less than {SCRAPE_LAG.total_seconds():g} s"
+
+
+def _is_level(source: MetricsSource) -> bool:
+    return promql.target_type(source)[0] is TargetType.VALUE

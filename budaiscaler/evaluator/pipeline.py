@@ -1,0 +1,183 @@
+"""One evaluation of one scaler: observe, decide, and report what a reader has not seen yet."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
+from budaiscaler.domain.decide import decide
+from budaiscaler.domain.decision import Decision, Observation, State
+from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
+from budaiscaler.evaluator import reporting, restoring, significance
+from budaiscaler.evaluator.observing import Observer
+from budaiscaler.evaluator.readers import MetricReaders
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.evaluator.writing import StatusWriter
+from budaiscaler.kube.cache import Key
+from budaiscaler.kube.events import Recorder
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last evaluation of one scaler, for telemetry; None where it failed."""
+
+    observation: Observation | None
+    decision: Decision | None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is kept of a scaler between evaluations, and dropped with it.
+
+    Attributes:
+        written: the status as we last wrote it, or found it.
+        minor_due_s: when a change that no reader acts on may be written next.
+        target: what the state is about; None until known.
+    """
+
+    state: State
+    written: dict[str, Any]
+    minor_due_s: float
+    target: ScaleTargetRef | None = None
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the start of the process."""
+
+    evaluations: int = 0
+    failures: int = 0
+    changes: int = 0
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Evaluates scalers, any number at once.
+
+    Attributes:
+        is_current: whether a scaler is still there and ours.
+        outcomes: the last of each scaler; the caller drops those that go.
+        writes: how many statuses may be on their way at once.
+        clock: monotonic seconds.
+    """
+
+    observer: Observer
+    readers: MetricReaders
+    writer: StatusWriter
+    recorder: Recorder
+    is_current: Callable[[Scaler], bool]
+    counters: Counters
+    outcomes: dict[Key, Outcome]
+    writes: asyncio.Semaphore
+    clock: Callable[[], float]
+    wall_clock: Callable[[], datetime]
+
+    async def run(self, scaler: Scaler, memory: Memory) -> None:
+        """Evaluate once; a failure to decide is reported as well."""
+        report = await self._observe_and_decide(scaler, memory)
+        if self.is_current(scaler):
+            await self._report(scaler, memory, report)
+
+    async def _observe_and_decide(self, scaler: Scaler, memory: Memory) -> reporting.Report:
+        self.counters.evaluations += 1
+        try:
+            return await self._decide(scaler, memory)
+        except Exception as error:  # noqa: BLE001 - a bug met by one scaler must not stop the others
+            if not isinstance(error, BudAIScalerError):
+                _log.exception("evaluation_failed", namespace=scaler.namespace, name=scaler.name)
+            self.counters.failures += 1
+            self.outcomes[scaler.namespace, scaler.name] = Outcome(None, None)
+            return reporting.of_failure(
+                error, scaler.generation, memory.state, memory.written, self.wall_clock()
+            )
+
+    async def _decide(self, scaler: Scaler, memory: Memory) -> reporting.Report:
+        if isinstance(scaler.spec, InvalidSpecError):
+            # Raised again and again, the one that is kept would gather tracebacks for ever.
+            raise InvalidSpecError(str(scaler.spec))
+        target = scaler.spec.scale_target_ref
+        if memory.target not in (None, target):
+            memory.state = State()  # what another workload needed says nothing of this one
+        memory.target = target
+        observation = await self.observer.observe(scaler, scaler.spec)
+        now = self.wall_clock()
+        decision, state = decide(scaler.spec, observation, memory.state, now)
+        key = (scaler.namespace, scaler.name)
+        before = self.outcomes.get(key)
+        self.outcomes[key] = Outcome(observation, decision)
+        if before is None or before.decision is None or _differs(before.decision, decision):
+            self.counters.changes += 1
+            _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
+        memory.state = state
+        return reporting.of_decision(
+            scaler.spec, scaler.generation, observation, decision, state, memory.written, now
+        )
+
+    async def _report(self, scaler: Scaler, memory: Memory, report: reporting.Report) -> None:
+        def is_read(metric: str) -> bool:
+            return self.readers.reads(scaler.namespace, metric)
+
+        now_s = self.clock()
+        jitters = significance.is_jitter(memory.written, report.status)
+        is_minor_due = now_s >= memory.minor_due_s + (significance.JITTER_WAITS_S if jitters else 0)
+        # Against what stands there too, since somebody may have edited it.
+        befores = (memory.written, restoring.own_part(scaler.status)) if is_minor_due else ()
+        if not (
+            significance.is_significant(memory.written, report.status, is_read)
+            or any(significance.is_changed(before, report.status) for before in befores)
+        ):
+            return
+        async with self.writes:
+            if not self.is_current(scaler):
+                return  # it went while we waited, and what we reported was taken back
+            is_written = await self.writer.write(scaler, report.status)
+        if not is_written:
+            return  # what changed is still different at the next evaluation
+        memory.written = report.status
+        if is_minor_due:
+            memory.minor_due_s = now_s + significance.MINOR_WRITE_EVERY_S
+        for kind, reason, note in reporting.events(report.transitions):
+            self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
+
+
+def _differs(before: Decision, after: Decision) -> bool:
+    return (before.desired_replicas, before.bound_by) != (after.desired_replicas, after.bound_by)
+
+
+def _log_decision(
+    scaler: Scaler,
+    spec: ScalerSpec,
+    observation: Observation,
+    state: State,
+    decision: Decision,
+    now: datetime,
+) -> None:
+    """One line with everything the decision was made of, so that it can be made again."""
+    _log.info(
+        "decision",
+        namespace=scaler.namespace,
+        name=scaler.name,
+        generation=scaler.generation,
+        now=now.isoformat(),
+        # Endpoint and headers decide nothing, and may carry a password.
+        spec=spec.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_none=True,
+            exclude={"metrics_sources": {"__all__": {"endpoint", "headers"}}},
+        ),
+        observation=dataclasses.asdict(observation),
+        state=dataclasses.asdict(state),
+        desired_replicas=decision.desired_replicas,
+        desired_load=decision.desired_load,
+        bound_by=decision.bound_by,
+    )

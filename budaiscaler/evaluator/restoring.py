@@ -1,0 +1,77 @@
+"""Reads a status back: what a leader takes over of the one before, and which share is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from budaiscaler.domain import conditions, times
+from budaiscaler.domain.api import quantity
+from budaiscaler.domain.decision import State
+from budaiscaler.domain.errors import QuantityError
+from budaiscaler.domain.readings import Reading
+
+OWNED_CONDITIONS = (
+    conditions.READY,
+    conditions.SCALING_ACTIVE,
+    conditions.SCALING_LIMITED,
+    conditions.UNIT_ASSUMED,
+)
+
+OWNED_FIELDS = (
+    "observedGeneration",
+    "actualScale",
+    "desiredScale",
+    "desiredLoad",
+    "boundBy",
+    "reasons",
+    "next",
+    "decisionTime",
+    "holdingSince",
+    "sources",
+)
+
+
+def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None) -> State:
+    """Read back the state of the leader before, as far as what it reported tells.
+
+    Args:
+        status: the status as it stands.
+        generation: of the spec now; a load that another spec asked for, perhaps of another
+            workload, must hold nothing up.
+        as_of: when that leader last vouched for what it reported.
+    """
+    load = _load_of(status)
+    held_since = times.parse(status.get("holdingSince"))
+    return State(
+        recommended_load=load if is_of(status, generation) else None,
+        good_at=held_since or (as_of if load is not None else None),
+    )
+
+
+def value_of(entry: Mapping[str, Any]) -> float | None:
+    """Read back the value of a source's entry, which somebody else may have edited."""
+    try:
+        return Reading(float(entry["value"])).value
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def own_part(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the evaluator's share out of a status that others write to as well."""
+    own = {key: status[key] for key in OWNED_FIELDS if key in status}
+    owned = [c for c in status.get("conditions") or () if c.get("type") in OWNED_CONDITIONS]
+    return {**own, "conditions": sorted(owned, key=lambda c: str(c["type"]))}
+
+
+def is_of(status: Mapping[str, Any], generation: int) -> bool:
+    """Tell whether a status is about the spec of that generation."""
+    return status.get("observedGeneration") == generation
+
+
+def _load_of(status: Mapping[str, Any]) -> float | None:
+    try:
+        return quantity.parse(status["desiredLoad"])
+    except (KeyError, QuantityError):
+        return None

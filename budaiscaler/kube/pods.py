@@ -1,0 +1,103 @@
+"""What is kept of a pod: whether it serves, and how long it took to start.
+
+A start is what was seen of it: from a pod that was never told ready yet to its first readiness. The
+readiness of a pod that we meet ready, or not ready any more, began with its start or with a probe
+that failed for a moment, and nobody can tell: a leader that measured those took one lost packet of
+a node for a start of an hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from budaiscaler.domain import times
+from budaiscaler.kube.port import Json
+
+LONGEST_START_S = 3600.0
+"""A pod that took longer waited for something else: no model loads for an hour."""
+
+_OWNERS = frozenset({("apps/v1", "ReplicaSet"), ("apps/v1", "StatefulSet")})
+"""Pods of anything else, such as jobs, belong to no workload that is counted by its pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What is kept of a pod.
+
+    Attributes:
+        starting: it was seen before it could have been ready, and is not ready yet.
+        startup_s: seconds from creation to first readiness; None where that was not seen.
+    """
+
+    uid: str
+    owner_uid: str
+    ready: bool
+    unschedulable: bool
+    starting: bool
+    startup_s: float | None
+
+
+def project_pod(raw: Json, old: Pod | None) -> Pod | None:
+    """Keep a live pod of a workload."""
+    owner = controller(raw["metadata"])
+    if (owner.get("apiVersion"), owner.get("kind")) not in _OWNERS or not is_live(raw):
+        return None
+    uid, ready = raw["metadata"]["uid"], is_ready(raw)
+    before = old if old is not None and old.uid == uid else None
+    startup_s = before.startup_s if before is not None else None
+    if ready and before is not None and before.starting:
+        startup_s = _startup_s(raw)
+    return Pod(
+        uid=uid,
+        owner_uid=owner["uid"],
+        ready=ready,
+        unschedulable=is_unschedulable(raw),
+        starting=not ready and (before.starting if before else not _condition(raw, "Ready")),
+        startup_s=startup_s,
+    )
+
+
+def is_live(raw: Json) -> bool:
+    """Whether a pod may serve; finished and terminating ones do not."""
+    phase = raw.get("status", {}).get("phase")
+    return not raw["metadata"].get("deletionTimestamp") and phase not in {"Succeeded", "Failed"}
+
+
+def is_ready(raw: Json) -> bool:
+    """Whether a pod is told to be ready."""
+    return _condition(raw, "Ready").get("status") == "True"
+
+
+def is_unschedulable(raw: Json) -> bool:
+    """Whether no node has room, or a gate keeps it waiting: nobody knows for how long."""
+    return _condition(raw, "PodScheduled").get("status") == "False"
+
+
+def controller(metadata: Json) -> Json:
+    """The reference to what controls an object; empty when nothing does."""
+    for reference in metadata.get("ownerReferences") or ():
+        if reference.get("controller"):
+            found: Json = reference
+            return found
+    return {}
+
+
+def _startup_s(raw: Json) -> float | None:
+    """Seconds from creation to readiness; a pod that restarted on the way tells nothing of it."""
+    containers = raw["status"].get("containerStatuses") or ()
+    created = times.parse(raw["metadata"].get("creationTimestamp"))
+    became_ready = times.parse(_condition(raw, "Ready").get("lastTransitionTime"))
+    restarted = any(container.get("restartCount", 0) for container in containers)
+    if restarted or created is None or became_ready is None:
+        return None
+    startup_s = max(0.0, (became_ready - created).total_seconds())
+    return startup_s if startup_s <= LONGEST_START_S else None
+
+
+def _condition(raw: Json, kind: str) -> dict[str, Any]:
+    for condition in raw.get("status", {}).get("conditions") or ():
+        if condition["type"] == kind:
+            found: dict[str, Any] = condition
+            return found
+    return {}

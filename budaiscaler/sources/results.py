@@ -1,0 +1,42 @@
+"""What a Prometheus answers; `prometheus-api-client` drops its type, so the shape must tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from budaiscaler.domain.readings import NoData, NoDataReason
+
+
+def read_result(result: Any) -> tuple[float, ...] | NoData:
+    """Read `data.result`: a vector of samples, or a scalar, which the client leaves without a type.
+
+    Raises:
+        ValueError, KeyError, TypeError: when it is neither.
+    """
+    if isinstance(result, list) and len(result) == 2 and isinstance(result[0], int | float):  # noqa: PLR2004 - [time, text]
+        return (float(result[1]),)
+    if not result:
+        message = (
+            "the query found no series: check the labels in promQL and that the target is scraped"
+        )
+        return NoData(NoDataReason.EMPTY_RESULT, message)
+    if any("values" in sample for sample in result):
+        message = "promQL gives a range; wrap it in a function such as rate() or avg_over_time()"
+        return NoData(NoDataReason.BAD_QUERY, message)
+    if any("histogram" in sample for sample in result):
+        message = (
+            "promQL gives a native histogram; take histogram_quantile() or histogram_count() of it"
+        )
+        return NoData(NoDataReason.BAD_QUERY, message)
+    return tuple(float(sample["value"][1]) for sample in result)
+
+
+def error_text(body: bytes) -> str:
+    """What an error says of itself; empty for one that is not of Prometheus."""
+    try:
+        answer: Mapping[str, Any] = json.loads(body)
+        return str(answer["error"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return ""

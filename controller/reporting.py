@@ -1,0 +1,111 @@
+"""What the controller says of a scaler: its share of the status, and an event a transition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from budaiscaler.domain import conditions
+from budaiscaler.domain.conditions import Condition, Transition
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.evaluator.writing import StatusWriter
+from budaiscaler.kube.events import Recorder
+from budaiscaler.kube.port import Json
+
+OWNED_CONDITIONS = (
+    conditions.ABLE_TO_SCALE,
+    conditions.SCALE_TO_ZERO,
+    conditions.EXACT_SCALING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    """What was written last, and what stood there when it was."""
+
+    status: Json
+    instead_of: Json
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Writes the controller's share of the status when what stands is something else."""
+
+    writer: StatusWriter
+    recorder: Recorder
+    wall_clock: Callable[[], datetime]
+    _reported: dict[str, _Reported] = field(default_factory=dict)
+
+    def start_over(self) -> None:
+        """Begin a new term: another leader may have reported since the last one."""
+        self._reported.clear()
+        self.writer.start_over()
+
+    def forget(self, scaler: Scaler) -> None:
+        """Drop what is known of a scaler that is gone."""
+        self._reported.pop(scaler.uid, None)
+        self.writer.forget((scaler.namespace, scaler.name))
+
+    async def report(
+        self, scaler: Scaler, told: Sequence[Condition], keeps: Sequence[str], scaled_at: str | None
+    ) -> None:
+        """Bring the status up to date.
+
+        Args:
+            scaler: whose status.
+            told: all conditions there are to tell; one of ours that is not among them goes.
+            keeps: reasons for which it stays all the same.
+            scaled_at: when one of its HPAs last scaled; None leaves the time that is known.
+        """
+        last = self._reported.get(scaler.uid)
+        before = last.status["conditions"] if last is not None else ()
+        standing = _standing(scaler, [*before, *({"type": one.type} for one in told)])
+        previous = last.status if last is not None else standing
+        rendered, transitions = conditions.merge(
+            previous["conditions"], told, generation=scaler.generation, now=self.wall_clock()
+        )
+        told_of = {condition.type for condition in told}
+        rendered += [
+            condition
+            for condition in previous["conditions"]
+            if condition["reason"] in keeps and condition["type"] not in told_of
+        ]
+        status: dict[str, Any] = {"conditions": sorted(rendered, key=_by_type)}
+        scaled_at = scaled_at or previous.get("lastScaleTime")
+        if scaled_at is not None:
+            status["lastScaleTime"] = scaled_at
+        if standing == status:
+            self._reported[scaler.uid] = _Reported(status, standing)
+            return
+        # Our own write may not have come back yet, or the server made something else of it: as long
+        # as what stands is what stood then, nobody has undone it.
+        if last is not None and (last.status, last.instead_of) == (status, standing):
+            return
+        if not await self.writer.write(scaler, status):
+            return
+        self._reported[scaler.uid] = _Reported(status, standing)
+        for transition in transitions:
+            self._tell(scaler, transition)
+
+    def _tell(self, scaler: Scaler, transition: Transition) -> None:
+        told = transition.now
+        if told.status == "False":
+            self.recorder.record(scaler.ref, "Warning", told.reason, told.message, "Reconcile")
+        elif transition.before == "False":
+            self.recorder.record(scaler.ref, "Normal", told.reason, told.message, "Reconcile")
+
+
+def _by_type(condition: Json) -> str:
+    return str(condition["type"])
+
+
+def _standing(scaler: Scaler, also: Iterable[Json]) -> Json:
+    """Our share of the status as it stands: our conditions, and those `also` of their types."""
+    types = {*OWNED_CONDITIONS, *(condition["type"] for condition in also)}
+    owned = [c for c in scaler.status.get("conditions") or () if c.get("type") in types]
+    share: Json = {"conditions": sorted(owned, key=_by_type)}
+    if "lastScaleTime" in scaler.status:
+        share["lastScaleTime"] = scaler.status["lastScaleTime"]
+    return share
