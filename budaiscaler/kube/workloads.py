@@ -138,9 +138,9 @@ class Workloads:
                 del self._pods_by_owner[old.owner_uid]
         if new is not None:
             self._pods_by_owner[new.owner_uid][new.uid] = new
-            was_starting = old is not None and old.uid == new.uid and old.starting
+            has_started = old is not None and old.startup_s is not None
             # Of an owner that is gone, nobody would ever drop it.
-            if was_starting and new.startup_s is not None and new.owner_uid in self._known:
+            if new.startup_s is not None and not has_started and new.owner_uid in self._known:
                 self._starts[new.owner_uid].append(new.startup_s)
 
     def _on_owner(self, _: Key, old: Owner | None, new: Owner | None) -> None:

@@ -81,6 +81,9 @@ def test_one_sum_or_count_is_a_total(expression: str) -> None:
         "sum(queue{a=`1})",
         "sum({a=''})",
         "'sum(queue)'",
+        "sum(queue) '",
+        "sum(queue)" + " * 2" * 200,
+        "sum by (" + "pod," * 2000 + "node) (queue)",
         "# sum(queue)",
     ],
 )

@@ -67,6 +67,9 @@ async def test_core_group(kube: FakeKube) -> None:
     assert scale == Scale(0, 0)
 
 
+SEEM_READY = ("ready", "terminating", "failed")
+
+
 def select(kube: FakeKube, spec: int, status: int, *pods: str, of: str = "chat") -> None:
     """Make the scale select `of`, and put pods of it; each tells what is the matter with it."""
     kube.objects[SCALE] = {
@@ -74,7 +77,7 @@ def select(kube: FakeKube, spec: int, status: int, *pods: str, of: str = "chat")
         "status": {"replicas": status, "selector": f"app={of},role=leader"},
     }
     for number, state in enumerate(pods):
-        conditions = [{"type": "Ready", "status": str(state == "ready")}]
+        conditions = [{"type": "Ready", "status": str(state in SEEM_READY)}]
         if state == "no-room":
             conditions.append({"type": "PodScheduled", "status": "False"})
         metadata: dict[str, object] = {"labels": {"app": of, "role": "leader", "other": "x"}}

@@ -129,11 +129,10 @@ class MetricsSource(ApiModel):
     target_type: Annotated[
         TargetType | None,
         Field(
-            description="Value: the source gives a level per replica (a mean). AverageValue: "
-            "it gives a total over "
-            "all replicas. Default for prometheus: AverageValue when the whole expression is "
-            "one sum or count, "
-            "else Value. Default for all others: Value.",
+            description="Value: the source gives a level per replica: one sample a pod, or one "
+            "mean of all. AverageValue: it gives a total over all replicas. Default for "
+            "prometheus: AverageValue when the whole expression is one sum or count, else Value. "
+            "Default for all others: Value.",
         ),
     ] = None
     endpoint: Annotated[
