@@ -90,6 +90,19 @@ def test_edits_of_the_child_are_put_back(scaled: Story) -> None:
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
 
+def test_scale_down_cannot_be_switched_off_behind_our_back(scaled: Story) -> None:
+    """Also where the scaler says nothing of it: else replicas would stay high, and nobody told."""
+    scaled.edit({"spec": {"behavior": None}})
+
+    def select_policy(hpa: Object) -> str:
+        return str(hpa["spec"]["behavior"]["scaleDown"]["selectPolicy"])
+
+    scaled.wait_for_hpa(lambda hpa: hpa["spec"]["behavior"]["scaleUp"]["policies"][0]["value"] == 4)
+    change = {"spec": {"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}}}
+    scaled.api.patch(HPAS.item(scaled.namespace, "chat-hpa"), change)
+    scaled.wait_for_hpa(lambda hpa: select_policy(hpa) == "Max", what="the HPA as before")
+
+
 def test_deleted_child_comes_back(scaled: Story) -> None:
     """An HPA of ours that somebody deletes is made again; replicas stay meanwhile."""
     before = scaled.wait_for_hpa()

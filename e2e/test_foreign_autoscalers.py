@@ -11,6 +11,7 @@ from e2e.cluster.api import Object
 from e2e.stories import SETTLE_S, SYNC_S, Story, told
 
 ADOPT = "scaler.bud.studio/adopt-hpa"
+ADOPTED_BY = "scaler.bud.studio/adopted-by"
 
 
 @pytest.fixture
@@ -39,6 +40,12 @@ def make(story: Story, hpa: Object) -> str:
     """Create an HPA; gives its uid."""
     made = story.api.create(HPAS.collection(story.namespace), hpa)
     return str(made["metadata"]["uid"])
+
+
+def adopter(hpa: Object) -> str:
+    """The scaler that took an HPA over; empty if none did."""
+    marks: Object = hpa["metadata"].get("annotations") or {}
+    return str(marks.get(ADOPTED_BY, "")).partition("/")[0]
 
 
 def test_foreign_hpa_wins(loaded: Story) -> None:
@@ -91,7 +98,7 @@ def test_adoption_without_a_gap(loaded: Story) -> None:
     hpa = loaded.wait_for_hpa(name="theirs")
     assert set(hpas.values) == {("theirs", uid)}
     assert replicas.values == [2, 4]
-    assert [owner["name"] for owner in hpa["metadata"]["ownerReferences"]] == ["chat"]
+    assert adopter(hpa) == "chat"
     assert (hpa["spec"]["minReplicas"], hpa["spec"]["maxReplicas"]) == (1, 20)
     assert [metric["type"] for metric in hpa["spec"]["metrics"]] == ["External"]
 
@@ -106,11 +113,54 @@ def test_adopted_hpa_is_given_back(loaded: Story) -> None:
     with loaded.replicas() as replicas:
         loaded.edit({"spec": {"hpa": {"manage": "Never"}}})
         hpa = loaded.wait_for_hpa(
-            lambda hpa: not hpa["metadata"].get("ownerReferences"),
-            what="the HPA without an owner",
-            name="theirs",
+            lambda hpa: not adopter(hpa), what="the HPA without our mark", name="theirs"
         )
         loaded.wait_for_event("HPAReleased")
+
+    assert hpa["metadata"]["uid"] == uid
+    assert replicas.values == [4]
+
+
+def test_adopted_hpa_follows_the_scaler(loaded: Story) -> None:
+    """What the scaler does not say any more goes from an adopted HPA too."""
+    make(loaded, cpu_hpa(loaded))
+    scaler = loaded.scaler()
+    scaler["metadata"]["annotations"] = {ADOPT: "theirs"}
+    scaler["spec"]["behavior"] = {
+        "scaleDown": {"stabilizationWindowSeconds": 600, "selectPolicy": "Disabled"}
+    }
+    loaded.create(scaler)
+
+    def rules(hpa: Object) -> tuple[int, str]:
+        down = hpa["spec"].get("behavior", {}).get("scaleDown", {})
+        return down.get("stabilizationWindowSeconds"), down.get("selectPolicy")
+
+    loaded.wait_for_hpa(
+        lambda hpa: rules(hpa) == (600, "Disabled"), what="the HPA as asked for", name="theirs"
+    )
+    loaded.edit({"spec": {"behavior": None}})
+    loaded.wait_for_hpa(
+        lambda hpa: rules(hpa) == (300, "Max"), what="the HPA as by default", name="theirs"
+    )
+
+
+def test_adopted_hpa_outlives_the_scaler(loaded: Story) -> None:
+    """Whoever had the HPA has it back when the scaler is deleted, also while we were away."""
+    uid = make(loaded, cpu_hpa(loaded))
+    scaler = loaded.scaler()
+    scaler["metadata"]["annotations"] = {ADOPT: "theirs"}
+    loaded.create(scaler)
+    loaded.wait_for_ready(4)
+    controller = loaded.running.controller
+    with loaded.replicas() as replicas:
+        controller.daemon.stop()
+        try:
+            loaded.delete()
+        finally:
+            controller.start()
+        hpa = loaded.wait_for_hpa(
+            lambda hpa: not adopter(hpa), what="the HPA without our mark", name="theirs"
+        )
 
     assert hpa["metadata"]["uid"] == uid
     assert replicas.values == [4]
