@@ -27,6 +27,9 @@ from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.lease import Election, LeaseTiming
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import BUDAISCALERS
+from budaiscaler.sources.addresses import AddressGuard
+from budaiscaler.sources.external import ExternalSource
+from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
 
 NAME = "budaiscaler-adapter"
@@ -50,12 +53,16 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     prometheus = PrometheusSource(
         default_endpoint=settings.prometheus_url, deadline_s=settings.source_timeout
     )
+    fetcher = HttpFetcher(
+        guard=AddressGuard(settings.allow_source_ranges), deadline_s=settings.source_timeout
+    )
+    external = ExternalSource(fetcher, kube)
     recorder = Recorder(kube, NAME, settings.identity)
     evaluator = Evaluator(
         kube=kube,
         scalers=scalers,
         owns=lambda scaler: scaler.strategy == Strategy.HPA,
-        sources={SourceType.PROMETHEUS: prometheus},
+        sources={SourceType.PROMETHEUS: prometheus, SourceType.EXTERNAL: external},
         recorder=recorder,
         writer=StatusWriter(kube, NAME, time.monotonic),
         interval_s=settings.evaluation_interval,
@@ -72,7 +79,9 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     )
     telemetry = Telemetry()
     telemetry.register(
-        EvaluatorCollector(evaluator, lambda: election.leading, lambda: prometheus.fetches)
+        EvaluatorCollector(
+            evaluator, lambda: election.leading, lambda: prometheus.fetches + external.fetches
+        )
     )
     certificate = ServedCertificate(_certificate_source(kube, settings), telemetry)
 
@@ -144,6 +153,8 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
                 await asyncio.Event().wait()
     finally:
         await prometheus.close()
+        await external.close()
+        await fetcher.close()
 
 
 def _certificate_source(kube: Kube, settings: AdapterSettings) -> CertificateSource:

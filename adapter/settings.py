@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from budaiscaler.runtime.durations import Seconds
+from budaiscaler.runtime.ranges import Ranges
 from budaiscaler.runtime.settings import ServerSettings
 
 
@@ -47,6 +48,13 @@ class AdapterSettings(ServerSettings):
     source_timeout: Annotated[
         Seconds, Field(gt=0, le=25, description="Longest time for one query.")
     ] = 10.0
+    allow_source_ranges: Annotated[
+        Ranges,
+        Field(
+            description="Addresses that sources may ask though they are denied to them (loopback, "
+            "link-local, metadata), as ranges separated by commas."
+        ),
+    ] = ()
     publish_grace: Annotated[
         Seconds, Field(gt=0, description="How long a value stands after its last good data.")
     ] = 300.0

@@ -66,6 +66,9 @@ METRIC_NAME = say("targetMetric must be set")
 VALUE = say("targetValue must be")
 PROMQL = say("promQL must be set")
 TOLERANCE = say("tolerance must be")
+ENDPOINT = say("endpoint must be")
+HEADERS = say("headers must have")
+EXTERNAL = (f"{SOURCE}.metricSourceType", "external")
 
 FINE = [
     pytest.param(put(), id="as-is"),
@@ -99,6 +102,15 @@ FINE = [
     ),
     pytest.param(put((f"{SOURCE}.metricSourceType", "pod")), id="pod-source"),
     pytest.param(put((f"{SOURCE}.promQL", "")), id="empty-promql-without-type"),
+    *(
+        pytest.param(put(EXTERNAL, (f"{SOURCE}.endpoint", text)), id=f"external-{text}")
+        for text in ("", "http://a", "HTTPS://a.b:1/c?d#e", "a:80/b", "http://[::1]:1", "ü.example")
+    ),
+    pytest.param(put((f"{SOURCE}.endpoint", "ftp://a")), id="prometheus-is-told-later"),
+    pytest.param(put((f"{SOURCE}.headers", {})), id="no-headers"),
+    pytest.param(put((f"{SOURCE}.headers", {"X-A": "b c", "Host": ""})), id="headers"),
+    pytest.param(put((f"{SOURCE}.headers", {f"h{n}": "v" for n in range(16)})), id="most-headers"),
+    pytest.param(put((f"{SOURCE}.headers", {"a": "v" * 4096})), id="longest-header"),
     pytest.param(put(("scalingStrategy", "KPA")), id="another-strategy"),
     pytest.param(put(("scalingStrategy", GONE)), id="default-strategy"),
     pytest.param(put(("hpa.manage", "Never")), id="manage-never"),
@@ -165,6 +177,26 @@ BROKEN_RULES = [
         PROMQL,
         id="prometheus-with-empty-query",
     ),
+    *(
+        pytest.param(put(EXTERNAL, (f"{SOURCE}.endpoint", text)), ENDPOINT, id=f"external-{text!r}")
+        for text in (
+            "ftp://a",
+            "http://",
+            "http:///a",
+            "http://a:b",
+            "a b",
+            "http://a\n",
+            "http://[a",
+        )
+    ),
+    *(
+        pytest.param(put((f"{SOURCE}.headers", headers)), HEADERS, id=f"headers-{headers!r}")
+        for headers in ({"a b": ""}, {"": "a"}, {"a": "b\r\nc: d"}, {"a": "b\n"}, {"ä": ""})
+    ),
+    *(
+        pytest.param(put((f"{SOURCE}.headers", {name: "1"})), HEADERS, id=f"header-{name}")
+        for name in ("Content-Length", "TE", "transfer-encoding", "Accept-Encoding")
+    ),
     pytest.param(put((f"{UP}.tolerance", "-0.1")), TOLERANCE, id="negative-tolerance-up"),
     pytest.param(
         put(("behavior.scaleDown.tolerance", "-1")), TOLERANCE, id="negative-tolerance-down"
@@ -193,6 +225,9 @@ BROKEN_SCHEMA = [
             ("hpa.manage", "never"),
             (f"{SOURCE}.metricSourceType", "Prometheus"),
             (f"{SOURCE}.targetType", "Average"),
+            (f"{SOURCE}.headers", {f"h{n}": "v" for n in range(17)}),
+            (f"{SOURCE}.headers", {"h": "v" * 4097}),
+            (f"{SOURCE}.headers", {"h": 5}),
             (f"{UP}.selectPolicy", "max"),
             (f"{UP}.stabilizationWindowSeconds", -1),
             (f"{UP}.stabilizationWindowSeconds", 3601),

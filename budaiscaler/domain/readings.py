@@ -23,6 +23,7 @@ class NoDataReason(StrEnum):
     UNKNOWN_HOST = "UnknownHost"
     BAD_QUERY = "BadQuery"
     BAD_ENDPOINT = "BadEndpoint"
+    DENIED_ADDRESS = "DeniedAddress"
     UNSUPPORTED_SOURCE = "UnsupportedSource"
 
     @property
@@ -36,6 +37,7 @@ _USERS_TO_MEND = frozenset(
         NoDataReason.UNKNOWN_HOST,
         NoDataReason.BAD_QUERY,
         NoDataReason.BAD_ENDPOINT,
+        NoDataReason.DENIED_ADDRESS,
         NoDataReason.UNSUPPORTED_SOURCE,
     }
 )

@@ -112,7 +112,8 @@ class Observer:
         fetcher = self.sources.get(kind)
         if fetcher is None:
             message = (
-                f"sources of type {kind} are not supported by this version: use type prometheus"
+                f"sources of type {kind} are not supported by this version: use type prometheus "
+                "or external"
             )
             return NoData(NoDataReason.UNSUPPORTED_SOURCE, message)
         request = SourceRequest(namespace, source, max_age_s=self.interval_s / 2)

@@ -168,12 +168,12 @@ def _log_decision(
         name=scaler.name,
         generation=scaler.generation,
         now=now.isoformat(),
-        # An endpoint decides nothing, and its URL may carry a password.
+        # Endpoint and headers decide nothing, and may carry a password.
         spec=spec.model_dump(
             mode="json",
             by_alias=True,
             exclude_none=True,
-            exclude={"metrics_sources": {"__all__": {"endpoint"}}},
+            exclude={"metrics_sources": {"__all__": {"endpoint", "headers"}}},
         ),
         observation=dataclasses.asdict(observation),
         state=dataclasses.asdict(state),

@@ -117,6 +117,7 @@ class Installation:
         wanted = {
             "secure_port": str(port),
             "evaluation_interval": "500ms",
+            "allow_source_ranges": "127.0.0.0/8",  # all there is here
             "shutdown_delay": "1s",
             **self.flags,
             **flags,

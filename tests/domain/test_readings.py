@@ -51,5 +51,6 @@ def test_what_only_an_edit_mends_is_told_from_what_passes() -> None:
         NoDataReason.UNKNOWN_HOST,
         NoDataReason.BAD_QUERY,
         NoDataReason.BAD_ENDPOINT,
+        NoDataReason.DENIED_ADDRESS,
         NoDataReason.UNSUPPORTED_SOURCE,
     }

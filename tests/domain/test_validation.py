@@ -14,6 +14,7 @@ from budaiscaler.domain.errors import InvalidSpecError
 from tests import samples, strategies
 
 UNNAMED = {"targetMetric": "queue", "targetValue": "5", "promQL": "sum(q)"}
+EXTERNAL = {"targetMetric": "queue", "targetValue": "5", "metricSourceType": "external"}
 
 
 @pytest.mark.parametrize(
@@ -174,6 +175,82 @@ def test_a_broken_rule_names_the_field_and_the_remedy(
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "http://queue",
+        "HTTPS://queue.default:8443/load?kind=all#top",
+        "queue.default:8080/load",
+        "10.0.0.1",
+        "http://[fd00::1]:8080/",
+        "[fd00::1]",
+        "http://me:secret@queue/load",
+        "http://bücher.example/",
+        "http://queue?x=/",
+    ],
+)
+def test_endpoints_of_external_sources(endpoint: str) -> None:
+    """A URL with or without its scheme will do; none at all is a name on the metrics API."""
+    source = samples.spec({**EXTERNAL, "endpoint": endpoint}).metrics_sources[0]
+    assert source.endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ftp://queue",
+        "file:///etc/passwd",
+        "http://",
+        "http:///load",
+        "http://:8080",
+        "http://queue:port",
+        "http://queue:123456",
+        "http://que ue",
+        "http://queue/a b",
+        "http://queue\n",
+        "http://[fd00::1",
+        "unix:///run/docker.sock",
+        "javascript:alert(1)",
+    ],
+)
+def test_endpoints_that_are_none(endpoint: str) -> None:
+    """Everything else is refused before it is asked; of a prometheus source it is told later."""
+    told = _refusal(samples.raw_spec({**EXTERNAL, "endpoint": endpoint}))
+    assert told.startswith("spec.metricsSources[0]: endpoint must be an http or https URL")
+    samples.spec(samples.total(endpoint=endpoint))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"a b": "c"},
+        {"": "c"},
+        {"a:": "c"},
+        {"a\r\nb": "c"},
+        {"ä": "c"},
+        {"a": "b\r\nx: y"},
+        {"a": "b\n"},
+        {"a": "\0"},
+        {"Content-Length": "9"},
+        {"TRANSFER-ENCODING": "chunked"},
+        {"Connection": "keep-alive"},
+        {"accept-encoding": "gzip"},
+    ],
+)
+def test_headers_that_cannot_be_sent(headers: dict[str, str]) -> None:
+    """Neither a second header in the value of one, nor a change of how answers are framed."""
+    told = _refusal(samples.raw_spec({**EXTERNAL, "headers": headers}))
+    assert told.startswith("spec.metricsSources[0]: headers must have plain names")
+
+
+def test_headers() -> None:
+    """All else is sent as it is written, an empty value and another host too."""
+    headers = {"Authorization": "Bearer a.b-c_d~e+f/g=", "X_1": "", "Host": "x", "x": "\tä, b"}
+    source = samples.spec({**EXTERNAL, "headers": headers}).metrics_sources[0]
+    assert source.headers == headers
+
+
+@pytest.mark.parametrize(
     ("raw", "start"),
     [
         pytest.param(None, "spec: ", id="no-spec"),
@@ -228,6 +305,8 @@ def test_every_rule_that_the_crd_carries_holds_at_run_time_too() -> None:
         samples.raw_spec({**UNNAMED, "targetMetric": ""}),
         samples.raw_spec(samples.total("0")),
         samples.raw_spec({**UNNAMED, "metricSourceType": "prometheus", "promQL": ""}),
+        samples.raw_spec({**EXTERNAL, "endpoint": "ftp://queue"}),
+        samples.raw_spec({**EXTERNAL, "headers": {"a b": "c"}}),
         samples.raw_spec(behavior=samples.tolerance("-1")),
     ]
     told = " ".join(_refusal(raw) for raw in breaking)

@@ -96,8 +96,12 @@ async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> No
 
 
 async def test_no_password_is_logged(world: World, logs: list[Line]) -> None:
-    """An endpoint may carry one, and decides nothing."""
-    source = samples.total(name="chat", endpoint="http://user:secret@prometheus:9090")
+    """An endpoint and headers may carry one, and decide nothing."""
+    source = samples.total(
+        name="chat",
+        endpoint="http://user:secret@prometheus:9090",
+        headers={"Authorization": "Bearer secret"},
+    )
     world.add("chat", metricsSources=[source])
     async with world.leading():
         await asyncio.sleep(20)

@@ -19,7 +19,7 @@ from budaiscaler.kube.cache import Cache
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import BUDAISCALERS, DEPLOYMENTS, PODS, REPLICA_SETS
-from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.base import Sample, Source, SourceRequest
 from tests import samples
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
@@ -82,10 +82,16 @@ class FakeSource:
 
 @dataclass(slots=True)
 class World:
-    """The API server, the sources, and what a test does to them."""
+    """The API server, the sources, and what a test does to them.
+
+    Attributes:
+        source: the Prometheus.
+        sources: of other types.
+    """
 
     kube: FakeKube = field(default_factory=FakeKube)
     source: FakeSource = field(default_factory=FakeSource)
+    sources: dict[SourceType, Source] = field(default_factory=dict)
 
     def add(
         self, name: str = "chat", *, replicas: int = 4, says: Answer = 4.0, **fields: Any
@@ -162,7 +168,7 @@ class World:
             kube=self.kube,
             scalers=scalers,
             owns=lambda scaler: scaler.strategy == Strategy.HPA,
-            sources={SourceType.PROMETHEUS: self.source},
+            sources={SourceType.PROMETHEUS: self.source, **self.sources},
             recorder=Recorder(self.kube, MANAGER, "copy-1", wall),
             writer=StatusWriter(self.kube, MANAGER, loop_s),
             interval_s=interval_s,

@@ -1,4 +1,7 @@
-"""A Prometheus of a few lines: the standard library's HTTP server, in threads, on loopback."""
+"""A Prometheus of a few lines: the standard library's HTTP server, in threads, on loopback.
+
+It answers a GET as it does a POST, so that it will do for any other endpoint too.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +30,8 @@ class Query:
     path: str
     promql: str
     authorization: str | None
+    parameters: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -49,10 +54,20 @@ class Prometheus:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
-        promql = parse_qs(parts.query).get("query", [""])[0]
+        parameters = parse_qs(parts.query)
+        promql = parameters.get("query", [""])[0]
         authorization = handler.headers.get("Authorization")
         with self._lock:
-            self.seen.append(Query(handler.command, parts.path, promql, authorization))
+            self.seen.append(
+                Query(
+                    handler.command,
+                    parts.path,
+                    promql,
+                    authorization,
+                    parameters,
+                    {name.lower(): value for name, value in handler.headers.items()},
+                )
+            )
             self.now += 1
             self.most = max(self.most, self.now)
         try:
@@ -79,6 +94,9 @@ def prometheus(
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            pretended.handle(self)
+
+        def do_GET(self) -> None:
             pretended.handle(self)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name

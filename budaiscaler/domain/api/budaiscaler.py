@@ -22,6 +22,9 @@ MAX_SOURCES = 32
 NUMBER_LENGTH = 64
 """A rule checks the form: a pattern would tell users a regular expression."""
 
+MAX_HEADERS = 16
+HeaderValue = Annotated[str, Field(max_length=4096)]
+
 
 class Strategy(StrEnum):
     """Who computes and who acts; see the design's table of strategies."""
@@ -128,16 +131,27 @@ class MetricsSource(ApiModel):
         Field(
             description="Value: the source gives a level per replica: one sample a pod, or one "
             "mean of all. AverageValue: it gives a total over all replicas. Default for "
-            "prometheus: AverageValue when the whole expression is one sum or count, else Value.",
+            "prometheus: AverageValue when the whole expression is one sum or count, else Value. "
+            "Default for all others: Value.",
         ),
     ] = None
     endpoint: Annotated[
         str | None,
         Field(
             max_length=2048,
-            description="Base URL of the Prometheus server, for example "
-            "http://prometheus.monitoring:9090. "
-            "Default: the operator's --prometheus-url.",
+            description="Of a prometheus source: base URL of the server, for example "
+            "http://prometheus.monitoring:9090; default: the operator's --prometheus-url. Of an "
+            "external source: URL that answers a number, or JSON with one under value or "
+            "targetMetric; it is asked with the query parameters namespace and metric. Default: "
+            "targetMetric is looked up on external.metrics.k8s.io in the scaler's namespace.",
+        ),
+    ] = None
+    headers: Annotated[
+        dict[str, HeaderValue] | None,
+        Field(
+            max_length=MAX_HEADERS,
+            description="HTTP headers to send to the endpoint of an external source, by name. "
+            "Whoever may read the scaler may read them. Default: none.",
         ),
     ] = None
     prom_ql: Annotated[

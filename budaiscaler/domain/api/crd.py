@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 NAME_LIMIT = 63
 """A scaler's name becomes a label value of what is published, and those end at 63 characters."""
 
-_DROPPED = frozenset({"title", "examples", "additionalProperties"})
+_DROPPED = frozenset({"title", "examples"})
 
 
 def budaiscaler_crd() -> Schema:
@@ -105,15 +105,20 @@ def structural(node: Schema, definitions: Mapping[str, Schema]) -> Schema:
         node["enum"] = [node.pop("const")]
     if "exclusiveMinimum" in node:
         node["minimum"], node["exclusiveMinimum"] = node["exclusiveMinimum"], True
+    _rewrite_children(node, definitions)
+    if node.get("type") == "string" and not {"enum", "format", "maxLength"} & node.keys():
+        raise ValueError(f"a string without maxLength makes rules too expensive: {node}")
+    return {key: value for key, value in sorted(node.items()) if key not in _DROPPED}
+
+
+def _rewrite_children(node: Schema, definitions: Mapping[str, Schema]) -> None:
     if "properties" in node:
         node["properties"] = {
             name: structural(child, definitions) for name, child in node["properties"].items()
         }
-    if "items" in node:
-        node["items"] = structural(node["items"], definitions)
-    if node.get("type") == "string" and not {"enum", "format", "maxLength"} & node.keys():
-        raise ValueError(f"a string without maxLength makes rules too expensive: {node}")
-    return {key: value for key, value in sorted(node.items()) if key not in _DROPPED}
+    for key in ("items", "additionalProperties"):  # of a list, of a map
+        if key in node:
+            node[key] = structural(node[key], definitions)
 
 
 def _definitions(*models: type[BaseModel]) -> dict[str, Schema]:

@@ -41,6 +41,24 @@ class Rule(Generic[T]):
     holds: Callable[[T], bool]
 
 
+URL = (
+    r"^([hH][tT][tT][pP][sS]?://)?([^/?#\s@]*@)?(\[[0-9a-fA-F:.]+\]|[^/?#\s:@\[\]]+)"
+    r"(:[0-9]{1,5})?([/?#]\S*)?$"
+)
+HEADER_NAME = r"^[-!#$%&*+.^_`|~0-9A-Za-z]{1,256}$"
+HEADER_VALUE = r"^[^\x00-\x08\x0a-\x1f\x7f]*$"
+HEADERS_OF_OURS = (
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+)
+"""They would change how an answer is framed, and so what of it we read."""
+
 _API_VERSION = "([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*"
 _KIND = "[A-Za-z][A-Za-z0-9]*"
 _CEL_KEY = "(has({0}.name) ? {0}.name : {0}.targetMetric).lowerAscii()"
@@ -111,6 +129,34 @@ SOURCE: tuple[Rule[MetricsSource], ...] = (
         message="promQL must be set for a source of type prometheus",
         holds=lambda source: (
             source.source_type is not SourceType.PROMETHEUS or bool(source.prom_ql)
+        ),
+    ),
+    Rule(
+        cel=(
+            "!has(self.metricSourceType) || self.metricSourceType != 'external' || "
+            f"!has(self.endpoint) || self.endpoint == '' || self.endpoint.matches(r'{URL}')"
+        ),
+        message="endpoint must be an http or https URL for a source of type external, for example "
+        "http://queue.default:8080/load",
+        holds=lambda source: (
+            source.source_type is not SourceType.EXTERNAL
+            or not source.endpoint
+            or re.fullmatch(URL, source.endpoint, re.ASCII) is not None
+        ),
+    ),
+    Rule(
+        cel=(
+            "!has(self.headers) || self.headers.all(name, "
+            f"name.matches(r'{HEADER_NAME}') && self.headers[name].matches(r'{HEADER_VALUE}') && "
+            f"!(name.lowerAscii() in {list(HEADERS_OF_OURS)}))"
+        ),
+        message="headers must have plain names and values on one line, and not be those that "
+        f"belong to the connection: {', '.join(HEADERS_OF_OURS)}",
+        holds=lambda source: all(
+            re.fullmatch(HEADER_NAME, name)
+            and re.fullmatch(HEADER_VALUE, value)
+            and name.lower() not in HEADERS_OF_OURS
+            for name, value in (source.headers or {}).items()
         ),
     ),
 )

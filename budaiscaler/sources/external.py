@@ -1,0 +1,182 @@
+"""Numbers of anybody's own: from an HTTP endpoint, or from the cluster's external metrics API.
+
+The original also sends the labels of the first pod (`label_<key>`) to an endpoint; it depends on
+chance which pod that is, so we do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from budaiscaler.domain.api import naming, quantity
+from budaiscaler.domain.api.budaiscaler import KIND, MetricsSource
+from budaiscaler.domain.errors import (
+    ForbiddenError,
+    KubeError,
+    KubeUnreachableError,
+    NotFoundError,
+    QuantityError,
+)
+from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.sources import answers, endpoints
+from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.coalescing import Coalescer
+
+METRICS_API = "/apis/external.metrics.k8s.io/v1beta1"
+LOOK_UPS = 8
+"""At once, on the API server."""
+
+Key = tuple[str, str, str, tuple[tuple[str, str], ...]]
+
+
+class Fetcher(Protocol):
+    """What we ask of HTTP."""
+
+    async def get(
+        self, endpoint: str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> bytes | NoData:
+        """GET a body within a time limit, or say why there is none."""
+        ...
+
+
+class ObjectReader(Protocol):
+    """What we ask of the API server."""
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Read an object or a list within a time limit.
+
+        Raises:
+            KubeError: it cannot be read.
+        """
+        ...
+
+
+class ExternalSource:
+    """Readings, shared by all scalers of a namespace that ask the same with the same headers."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        kube: ObjectReader,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetcher = fetcher
+        self._kube = kube
+        self._clock = clock
+        self._look_ups = asyncio.Semaphore(LOOK_UPS)
+        self._coalescer: Coalescer[Key] = Coalescer(clock)
+
+    @property
+    def fetches(self) -> int:
+        """Requests really made, for telemetry."""
+        return self._coalescer.fetches
+
+    async def fetch(self, request: SourceRequest) -> Sample | NoData:
+        """Ask, or share an answer; see `Source.fetch`."""
+        source, namespace = request.source, request.namespace
+        headers = source.headers or {}
+        if source.endpoint:
+            key = (source.endpoint, namespace, source.target_metric, tuple(sorted(headers.items())))
+            return await self._coalescer.get(
+                key, request.max_age_s, lambda: self._ask_endpoint(namespace, source)
+            )
+        if (problem := _unaskable(source)) is not None:
+            return problem
+        return await self._coalescer.get(
+            ("", namespace, source.target_metric.lower(), ()),
+            request.max_age_s,
+            lambda: self._ask_cluster(namespace, source.target_metric.lower()),
+        )
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        await self._coalescer.close()
+
+    async def _ask_endpoint(self, namespace: str, source: MetricsSource) -> Sample | NoData:
+        endpoint = endpoints.complete(source.endpoint or "")
+        if endpoint is None:
+            message = (
+                "endpoint is no http or https URL: write for example http://queue.default:8080/load"
+            )
+            return NoData(NoDataReason.BAD_ENDPOINT, message)
+        metric = source.target_metric
+        body = await self._fetcher.get(
+            endpoint, {"namespace": namespace, "metric": metric}, source.headers or {}
+        )
+        if isinstance(body, NoData):
+            return body
+        number = answers.read_number(body, metric)
+        return number if isinstance(number, NoData) else Sample((number,), self._clock())
+
+    async def _ask_cluster(self, namespace: str, metric: str) -> Sample | NoData:
+        path = f"{METRICS_API}/namespaces/{quote(namespace, safe='')}/{quote(metric, safe='')}"
+        try:
+            async with self._look_ups:
+                answer = await self._kube.get(path)
+        except KubeError as error:
+            return _explain(error, namespace, metric)
+        return read_items(answer, metric, self._clock())
+
+
+def read_items(answer: Mapping[str, Any], metric: str, now_s: float) -> Sample | NoData:
+    """Read an `ExternalMetricValueList`; every item is a sample."""
+    items = answer.get("items")
+    try:
+        labels = [item.get("metricLabels") or {} for item in items or ()]
+        values = tuple(quantity.parse(item["value"]) for item in items or ())
+    except (AttributeError, KeyError, TypeError, QuantityError):
+        message = f"what serves external.metrics.k8s.io answered no list of values for {metric}"
+        return NoData(NoDataReason.BAD_ANSWER, message)
+    if any(of.get(naming.LABEL_KIND) == KIND and naming.LABEL_SCALER in of for of in labels):
+        return _own(metric)  # summed with its own reading, a scaler would feed on itself
+    if not values:
+        message = f"external.metrics.k8s.io has no value of {metric}: check what publishes it"
+        return NoData(NoDataReason.EMPTY_RESULT, message)
+    return Sample(values, now_s)
+
+
+def _unaskable(source: MetricsSource) -> NoData | None:
+    """Why a name cannot be asked of the cluster: it leads back to us, or fits in no path."""
+    metric = source.target_metric.lower()
+    if metric == naming.DESIRED_LOAD or metric == naming.published_metric(source.key):
+        return _own(metric)
+    if metric != naming.published_metric(metric):
+        message = (
+            "targetMetric cannot be asked of external.metrics.k8s.io: use letters, digits and _ . "
+            "- only, or set endpoint"
+        )
+        return NoData(NoDataReason.BAD_ENDPOINT, message)
+    return None
+
+
+def _own(metric: str) -> NoData:
+    message = (
+        f"{metric} on external.metrics.k8s.io is published by BudAIScaler itself, so this source "
+        "would read what it wrote: set endpoint; or, if another server publishes targetMetric, set "
+        "name to something else"
+    )
+    return NoData(NoDataReason.BAD_ENDPOINT, message)
+
+
+def _explain(error: KubeError, namespace: str, metric: str) -> NoData:
+    if isinstance(error, NotFoundError):
+        message = (
+            f"nobody publishes {metric} for namespace {namespace} on external.metrics.k8s.io: "
+            "check targetMetric, or set endpoint"
+        )
+        return NoData(NoDataReason.EMPTY_RESULT, message)
+    if isinstance(error, ForbiddenError):
+        message = "we may not read external.metrics.k8s.io: give our ServiceAccount that right"
+        return NoData(NoDataReason.HTTP_ERROR, message)
+    if isinstance(error, KubeUnreachableError):
+        message = "the API server did not answer for external.metrics.k8s.io: check that it runs"
+        return NoData(NoDataReason.UNREACHABLE, message)
+    message = (
+        f"external.metrics.k8s.io has no value of {metric} now: check the server that publishes it"
+    )
+    return NoData(NoDataReason.HTTP_ERROR, message)
