@@ -114,6 +114,7 @@ class Server:
         drain_s: how long it goes on serving after it was told to stop, so that load balancers
             notice before connections are refused.
         draining: readiness says no from then on.
+        most_connections: above so many a new one is ended at once.
     """
 
     app: web.Application
@@ -122,6 +123,7 @@ class Server:
     port: int
     drain_s: float
     draining: bool = False
+    most_connections: int = MOST_CONNECTIONS
     _runner: web.AppRunner | None = None
     _listener: asyncio.Server | None = None
 
@@ -152,7 +154,7 @@ class Server:
     def _connection(self) -> asyncio.BaseProtocol:
         """Make the protocol of a connection that was just accepted."""
         server = self._runner.server if self._runner is not None else None
-        if server is None or len(server.connections) >= MOST_CONNECTIONS:
+        if server is None or len(server.connections) >= self.most_connections:
             return _Refusal()
         return server()
 

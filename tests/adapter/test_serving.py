@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from adapter import serving
 from adapter.serving import ServingContext
 from budaiscaler.domain.errors import ConfigurationError
 from budaiscaler.runtime import tls
@@ -215,9 +214,9 @@ async def test_before_anything_is_used() -> None:
         context.use(KeyPair(b"", b""), None)
 
 
-async def test_one_too_many(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_too_many(api: Api) -> None:
     """Anonymous connections that never ask end at a limit, and those that are open go on."""
-    monkeypatch.setattr(serving, "MOST_CONNECTIONS", 2)
+    api.server.most_connections = 2
     lines = [Line(api, pki.context(PROXY)) for _ in range(3)]
     for line in lines[:2]:
         assert "200" in await asyncio.to_thread(line.ask)
