@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from budaiscaler.domain import conditions
@@ -37,7 +37,9 @@ class Plan:
 
 
 TOLD_OF_SPEC = ("HPAMinimumIsOne", "ToleranceNotSupported")
+"""Reasons that hold for an HPA until a spec that can be read changes it."""
 TOLD_WITHOUT_HPA = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly")
+"""Reasons that say why there is none."""
 
 
 def workload(scaler: Scaler, all_hpas: Iterable[Hpa]) -> Target | None:
@@ -65,17 +67,17 @@ def plan(
     strays = tuple(hpa for hpa in others if hpa.was_adopted_by(scaler.name))
     spec = scaler.spec
     if isinstance(spec, InvalidSpecError):
-        return _as_it_stands(scaler, scalers, (ours, others, strays), scaled_object)
+        return _as_it_stands(scaler, scalers, ours, others, strays, scaled_object)
     # What the annotation names no longer goes back to its owner, and is foreign from then on.
     adopts = scaler.annotations.get(naming.ADOPT_ANNOTATION)
     given_back = [hpa for hpa in ours if hpa.is_adopted and hpa.name != adopts]
     theirs = [*(replace(hpa, adopted_by=None) for hpa in given_back), *others]
     name, target = _own_name(scaler), hpas.of_spec(spec.scale_target_ref)
-    reason = _only_publishes(spec) or rivals.refusal(
+    refusal = _only_publishes(spec) or rivals.refusal(
         scaler, target, name, scalers, theirs, scaled_object
     )
-    if reason is not None:
-        return Plan(removes=(*ours, *strays), conditions=(reason,))
+    if refusal is not None:
+        return Plan(removes=(*ours, *strays), conditions=(refusal,))
     child = next((hpa for hpa in ours if hpa.name == name), None)
     replaces = next((hpa for hpa in theirs if hpa.name == name), None)
     was_theirs = (child is not None and child.is_adopted) or (
@@ -102,19 +104,20 @@ def _only_publishes(spec: ScalerSpec) -> Condition | None:
 def _as_it_stands(
     scaler: Scaler,
     scalers: Iterable[Scaler],
-    hpas: tuple[Sequence[Hpa], Sequence[Hpa], Sequence[Hpa]],
+    ours: tuple[Hpa, ...],
+    others: Iterable[Hpa],
+    strays: tuple[Hpa, ...],
     scaled_object: str | None,
 ) -> Plan:
     """An edit that went wrong takes nothing away; what stands yields to others as ever."""
-    ours, others, strays = hpas
     if not ours:
-        return Plan(removes=tuple(strays), keeps=TOLD_WITHOUT_HPA)
+        return Plan(removes=strays, keeps=TOLD_WITHOUT_HPA)
     child = ours[0]
     refusal = rivals.refusal(scaler, child.target, child.name, scalers, others, scaled_object)
     if refusal is not None:
         return Plan(removes=(*ours, *strays), conditions=(refusal,))
     able = _able(child.name, child.target, child)
-    return Plan(removes=tuple(strays), conditions=(able,), keeps=TOLD_OF_SPEC)
+    return Plan(removes=strays, conditions=(able,), keeps=TOLD_OF_SPEC)
 
 
 def inexact() -> Condition:

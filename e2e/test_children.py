@@ -79,6 +79,9 @@ def test_edits_of_the_child_are_put_back(scaled: Story) -> None:
     changes: tuple[Object, ...] = (
         {"spec": {"maxReplicas": 2}},
         {"spec": {"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}}},
+        {"spec": {"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}}},
+        {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 3600}}}},
+        {"spec": {"behavior": None}},
         {"metadata": {"labels": {"app.kubernetes.io/managed-by": "me"}}},
         {"metadata": {"ownerReferences": []}},
     )

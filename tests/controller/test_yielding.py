@@ -12,7 +12,7 @@ from budaiscaler.domain.errors import ForbiddenError, NotFoundError
 from budaiscaler.kube.resources import SCALED_OBJECTS
 from controller.scaled_objects import ABSENT_S, REMEMBER_S, ScaledObjects
 from tests.controller.world import NAMESPACE, RESYNC_S, World, settle
-from tests.evaluator.world import loop_s
+from tests.evaluator.world import loop_s, running
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.looptime
@@ -244,6 +244,18 @@ async def test_keda_is_noticed_without_a_watch(world: World) -> None:
         world.kube.remove(SCALED_OBJECTS.item(NAMESPACE, "queue"))
         await asyncio.sleep(2 * RESYNC_S)
         assert list(world.hpas()) == ["chat-hpa"]
+
+
+async def test_what_comes_while_keda_is_asked_counts(world: World) -> None:
+    """A plan is made of what there is when it is made: no HPA of ours comes beside a foreign."""
+    world.add_scaler()
+    async with world.listening() as work:
+        world.looks.meanwhile = lambda: world.add_hpa("theirs")
+        async with running(work.lead()):
+            await asyncio.sleep(RESYNC_S)
+
+    assert world.condition() == ("False", "ForeignAutoscaler")
+    assert [path for _, path in world.writes()] == ["budaiscalers/chat/status"]
 
 
 TARGET = ("apps", "Deployment", "chat")

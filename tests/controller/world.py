@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,12 +142,18 @@ class Looks(ScaledObjects):
 
     Attributes:
         asked: names of the workloads, in order.
+        meanwhile: what happens while the next answer is on its way.
     """
 
     asked: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], None] | None = None
 
     async def on(self, namespace: str, target: Target) -> str | None:
         self.asked.append(target[2])
+        if self.meanwhile is not None:
+            self.meanwhile()
+            self.meanwhile = None
+            await settle()
         return await ScaledObjects.on(self, namespace, target)
 
 
