@@ -17,7 +17,7 @@ from adapter.serving import Server
 from adapter.settings import AdapterSettings
 from adapter.store import Store
 from adapter.telemetry import Telemetry
-from budaiscaler.domain.api.budaiscaler import SourceType, Strategy
+from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import project_scaler
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
@@ -27,10 +27,7 @@ from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.lease import Election, LeaseTiming
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import BUDAISCALERS
-from budaiscaler.sources.addresses import AddressGuard
-from budaiscaler.sources.external import ExternalSource
-from budaiscaler.sources.http import HttpFetcher
-from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.catalogue import Catalogue, SourceOptions, catalogue
 
 NAME = "budaiscaler-adapter"
 FIRST_ROUND_S = 30.0
@@ -47,22 +44,25 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     Raises:
         ConfigurationError: the serving certificate cannot be had.
     """
+    options = SourceOptions(
+        prometheus_url=settings.prometheus_url,
+        timeout_s=settings.source_timeout,
+        allow_ranges=settings.allow_source_ranges,
+    )
+    async with catalogue(kube, options) as sources:
+        await _serve(kube, settings, sources)
+
+
+async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> None:
     scalers = Cache(kube, BUDAISCALERS.collection(), project_scaler)
     store = Store()
     store.follow(scalers)
-    prometheus = PrometheusSource(
-        default_endpoint=settings.prometheus_url, deadline_s=settings.source_timeout
-    )
-    fetcher = HttpFetcher(
-        guard=AddressGuard(settings.allow_source_ranges), deadline_s=settings.source_timeout
-    )
-    external = ExternalSource(fetcher, kube)
     recorder = Recorder(kube, NAME, settings.identity)
     evaluator = Evaluator(
         kube=kube,
         scalers=scalers,
         owns=lambda scaler: scaler.strategy == Strategy.HPA,
-        sources={SourceType.PROMETHEUS: prometheus, SourceType.EXTERNAL: external},
+        sources=sources.by_type,
         recorder=recorder,
         writer=StatusWriter(kube, NAME, time.monotonic),
         interval_s=settings.evaluation_interval,
@@ -79,9 +79,7 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     )
     telemetry = Telemetry()
     telemetry.register(
-        EvaluatorCollector(
-            evaluator, lambda: election.leading, lambda: prometheus.fetches + external.fetches
-        )
+        EvaluatorCollector(evaluator, lambda: election.leading, lambda: sources.fetches)
     )
     certificate = ServedCertificate(_certificate_source(kube, settings), telemetry)
 
@@ -131,30 +129,25 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     readiness.add("evaluation", missing_evaluation)
 
     await certificate.refresh()
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(scalers.run())
-            group.create_task(request_header.run())
-            group.create_task(recorder.run())
-            group.create_task(certificate.keep(settings.tls_reload_interval))
-            group.create_task(election.run(lambda: evaluator.lead(election.as_of)))
-            if isinstance(certificate.source, OwnCertificate) and settings.api_service:
-                group.create_task(
-                    keep_ca_bundle(
-                        kube,
-                        settings.api_service,
-                        service=settings.service_name,
-                        namespace=settings.namespace,
-                        own=certificate.source,
-                    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(scalers.run())
+        group.create_task(request_header.run())
+        group.create_task(recorder.run())
+        group.create_task(certificate.keep(settings.tls_reload_interval))
+        group.create_task(election.run(lambda: evaluator.lead(election.as_of)))
+        if isinstance(certificate.source, OwnCertificate) and settings.api_service:
+            group.create_task(
+                keep_ca_bundle(
+                    kube,
+                    settings.api_service,
+                    service=settings.service_name,
+                    namespace=settings.namespace,
+                    own=certificate.source,
                 )
-            # Innermost, so that it drains while all of the above goes on.
-            async with server:
-                await asyncio.Event().wait()
-    finally:
-        await prometheus.close()
-        await external.close()
-        await fetcher.close()
+            )
+        # Innermost, so that it drains while all of the above goes on.
+        async with server:
+            await asyncio.Event().wait()
 
 
 def _certificate_source(kube: Kube, settings: AdapterSettings) -> CertificateSource:

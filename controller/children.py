@@ -17,7 +17,8 @@ from typing import Any
 
 from budaiscaler.domain.api import naming
 from budaiscaler.domain.api.base import API_VERSION
-from budaiscaler.domain.api.budaiscaler import KIND, Behavior, ScalerSpec, ScalingRules
+from budaiscaler.domain.api.behavior import Behavior, ScalingRules
+from budaiscaler.domain.api.budaiscaler import KIND, ScalerSpec
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import HPAS
@@ -26,6 +27,9 @@ from controller.hpas import ADOPTED_BY
 EXACT = "0"
 """The HPA's own dead band is closed: `decide()` has applied the scaler's, and an HPA's swallows an
 exact step of ten percent, which no published value can get past."""
+
+NOT_OF_AN_HPA = {"tolerance", "max_scale_rate", "starting_pods"}
+"""Fields of a direction that the HPA either lacks or leaves to us."""
 
 _DOUBLE = {"type": "Percent", "value": 100, "periodSeconds": 15}
 
@@ -138,10 +142,10 @@ def _behavior(behavior: Behavior | None) -> Json:
 
 
 def _rules(rules: ScalingRules | None) -> Json:
-    """What the user says of a direction; the tolerance is applied by us, not by the HPA."""
+    """What the user says of a direction, as far as the HPA is to know."""
     if rules is None:
         return {}
     rendered: dict[str, Any] = rules.model_dump(
-        by_alias=True, exclude_none=True, exclude={"tolerance"}, mode="json"
+        by_alias=True, exclude_none=True, exclude=NOT_OF_AN_HPA, mode="json"
     )
     return rendered

@@ -59,7 +59,7 @@ good: st.SearchStrategy[Observed] = st.builds(
     readings.reading,
     loads,
     age_s=st.floats(0, 120),
-    samples=st.none() | st.integers(1, 70),
+    answered=st.none() | st.integers(1, 70),
 )
 """Of one sample, of one a pod, or of any number."""
 

@@ -18,6 +18,10 @@ class NoDataReason(StrEnum):
     TIMEOUT = "Timeout"
     HTTP_ERROR = "HTTPError"
     BAD_ANSWER = "BadAnswer"
+    METRIC_NOT_FOUND = "MetricNotFound"
+    REQUESTS_MISSING = "RequestsMissing"
+    SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105 - a code
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 - a code
     NO_READY_PODS = "NoReadyPods"
     PODS_UNKNOWN = "PodsUnknown"
     UNKNOWN_HOST = "UnknownHost"
@@ -50,12 +54,14 @@ class Reading:
     Attributes:
         value: in the source's own unit; finite and not negative.
         age_s: seconds since it was sampled.
-        samples: how many samples it was made of (pods for a level, series for a total).
+        answered: how many samples it was made of: pods for a level, series for a total.
+        of: how many there should be; None where nobody knows.
     """
 
     value: float
     age_s: float = 0.0
-    samples: int | None = None
+    answered: int | None = None
+    of: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what `reading()` turns into `NoData`."""
@@ -81,7 +87,9 @@ class NoData:
 Observed = Reading | NoData
 
 
-def reading(value: float, *, age_s: float = 0.0, samples: int | None = None) -> Observed:
+def reading(
+    value: float, *, age_s: float = 0.0, answered: int | None = None, of: int | None = None
+) -> Observed:
     """Wrap a raw number; NaN, infinities and negatives are no data.
 
     A ratio over an idle counter (0/0) is NaN in Prometheus; read as 0 it has scaled people to their
@@ -96,4 +104,4 @@ def reading(value: float, *, age_s: float = 0.0, samples: int | None = None) -> 
         return NoData(
             NoDataReason.NEGATIVE, f"the source answered {value:g}; a load cannot be negative"
         )
-    return Reading(value, age_s, samples)
+    return Reading(value, age_s, answered, of)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from budaiscaler.domain.api.budaiscaler import SourceType
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import State
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.evaluator import restoring, significance

@@ -15,7 +15,8 @@ import structlog
 
 from budaiscaler.domain import conditions, readings
 from budaiscaler.domain.api import promql
-from budaiscaler.domain.api.budaiscaler import MetricsSource, ScalerSpec, SourceType, TargetType
+from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 from budaiscaler.domain.decision import Observation
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.evaluator import restoring
@@ -38,7 +39,8 @@ class _Good:
 
     asked: MetricsSource
     value: float
-    samples: int | None
+    answered: int | None
+    of: int | None
     at_s: float
 
 
@@ -70,7 +72,7 @@ class Observer:
             target.api_version, target.kind, scaler.namespace, target.name
         )
         answers = await asyncio.gather(
-            *(self._fetch(scaler.namespace, source) for source in spec.metrics_sources)
+            *(self._fetch(scaler.namespace, source, workload) for source in spec.metrics_sources)
         )
         good = self._good.setdefault(scaler.uid, {})
         observed = {
@@ -100,14 +102,18 @@ class Observer:
                 continue
             value = restoring.value_of(entry)
             if value is not None:
-                good = _Good(source, value, entry.get("samples"), self.clock() - age_s)
+                good = _Good(
+                    source, value, entry.get("answered"), entry.get("of"), self.clock() - age_s
+                )
                 self._good.setdefault(scaler.uid, {})[source.key] = good
 
     def forget(self, uid: str) -> None:
         """Drop what belongs to a scaler that is gone."""
         self._good.pop(uid, None)
 
-    async def _fetch(self, namespace: str, source: MetricsSource) -> Sample | NoData:
+    async def _fetch(
+        self, namespace: str, source: MetricsSource, workload: Workload
+    ) -> Sample | NoData:
         kind = source.source_type
         fetcher = self.sources.get(kind)
         if fetcher is None:
@@ -116,7 +122,7 @@ class Observer:
                 "or external"
             )
             return NoData(NoDataReason.UNSUPPORTED_SOURCE, message)
-        request = SourceRequest(namespace, source, max_age_s=self.interval_s / 2)
+        request = SourceRequest(namespace, source, self.interval_s / 2, workload)
         try:
             async with asyncio.timeout(FETCH_LIMIT_S):
                 return await fetcher.fetch(request)
@@ -130,7 +136,7 @@ class Observer:
         observed = aggregate(source, answer, now_s)
         if isinstance(observed, Reading):
             good[source.key] = _Good(
-                source, observed.value, observed.samples, now_s - observed.age_s
+                source, observed.value, observed.answered, observed.of, now_s - observed.age_s
             )
             return observed
         last = good.get(source.key)
@@ -139,7 +145,7 @@ class Observer:
         age_s = now_s - last.at_s
         if age_s > max(3 * self.interval_s, FRESH_AT_LEAST_S):
             return observed
-        return Reading(last.value, age_s, last.samples)
+        return Reading(last.value, age_s, last.answered, last.of)
 
 
 def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> Observed:
@@ -155,7 +161,12 @@ def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> O
     target_type, _ = promql.target_type(source)
     total = _total(answer.values)
     value = total if target_type is TargetType.AVERAGE_VALUE else total / count
-    return readings.reading(value, age_s=max(0.0, now_s - answer.at_s), samples=count)
+    return readings.reading(
+        value,
+        age_s=max(0.0, now_s - answer.at_s),
+        answered=count if answer.answered is None else answer.answered,
+        of=answer.of,
+    )
 
 
 def _total(values: tuple[float, ...]) -> float:

@@ -170,11 +170,13 @@ def _sources(
         }
         if isinstance(observed, Reading):
             entry["value"] = repr(observed.value)
-            if observed.samples is not None:
-                entry["samples"] = observed.samples
+            if observed.answered is not None:
+                entry["answered"] = observed.answered
+            if observed.of is not None:
+                entry["of"] = observed.of
         elif isinstance(observed, NoData):
             if restoring.is_of(previous, generation):  # an edited query has no old value
-                entry |= {key: old[key] for key in ("value", "samples") if key in old}
+                entry |= {key: old[key] for key in ("value", "answered", "of") if key in old}
             entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
             entry["reason"] = str(observed.reason)
         yield entry

@@ -8,10 +8,13 @@ a node for a start of an hour.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from budaiscaler.domain import times
+from budaiscaler.domain.api import quantity
+from budaiscaler.domain.errors import QuantityError
 from budaiscaler.kube.port import Json
 
 LONGEST_START_S = 3600.0
@@ -21,17 +24,33 @@ _OWNERS = frozenset({("apps/v1", "ReplicaSet"), ("apps/v1", "StatefulSet")})
 """Pods of anything else, such as jobs, belong to no workload that is counted by its pods."""
 
 
+Resources = tuple[float | None, float | None]
+"""CPU in cores and memory in bytes; None where it is not told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """What is kept of a pod.
 
     Attributes:
+        name: in the namespace of its workload.
+        ip: address; empty before it has one.
+        node: where it runs; empty before it is placed.
+        ports: number by name of the containers' ports.
+        requests: over its containers and sidecars; None when one of them has none.
+        ready_since: seconds since the epoch; None while not ready.
         starting: it was seen before it could have been ready, and is not ready yet.
         startup_s: seconds from creation to first readiness; None where that was not seen.
     """
 
     uid: str
+    name: str
     owner_uid: str
+    ip: str
+    node: str
+    ports: tuple[tuple[str, int], ...]
+    requests: Resources
+    ready_since: float | None
     ready: bool
     unschedulable: bool
     starting: bool
@@ -43,14 +62,26 @@ def project_pod(raw: Json, old: Pod | None) -> Pod | None:
     owner = controller(raw["metadata"])
     if (owner.get("apiVersion"), owner.get("kind")) not in _OWNERS or not is_live(raw):
         return None
+    return read_pod(raw, owner["uid"], old)
+
+
+def read_pod(raw: Json, owner_uid: str = "", old: Pod | None = None) -> Pod:
+    """Keep what is needed of a live pod; `old` is what was kept of the one of that name."""
     uid, ready = raw["metadata"]["uid"], is_ready(raw)
+    status, spec = raw.get("status", {}), raw.get("spec", {})
     before = old if old is not None and old.uid == uid else None
     startup_s = before.startup_s if before is not None else None
     if ready and before is not None and before.starting:
         startup_s = _startup_s(raw)
     return Pod(
         uid=uid,
-        owner_uid=owner["uid"],
+        name=raw["metadata"].get("name", ""),
+        owner_uid=owner_uid,
+        ip=status.get("podIP") or "",
+        node=spec.get("nodeName") or "",
+        ports=tuple(_ports(spec)),
+        requests=_requests(spec),
+        ready_since=_since(raw) if ready else None,
         ready=ready,
         unschedulable=is_unschedulable(raw),
         starting=not ready and (before.starting if before else not _condition(raw, "Ready")),
@@ -81,6 +112,43 @@ def controller(metadata: Json) -> Json:
             found: Json = reference
             return found
     return {}
+
+
+def _running(spec: Json) -> Iterator[Json]:
+    """Containers that run as long as the pod does: a sidecar is an init container that stays."""
+    yield from spec.get("containers") or ()
+    for container in spec.get("initContainers") or ():
+        if container.get("restartPolicy") == "Always":
+            yield container
+
+
+def _ports(spec: Json) -> Iterator[tuple[str, int]]:
+    for container in _running(spec):
+        for port in container.get("ports") or ():
+            if port.get("name"):
+                yield port["name"], int(port["containerPort"])
+
+
+def _requests(spec: Json) -> Resources:
+    """Sum as the HPA controller does: what one container does not tell, the pod does not tell."""
+    whole = (spec.get("resources") or {}).get("requests") or {}
+    asked = [
+        (container.get("resources") or {}).get("requests") or {} for container in _running(spec)
+    ]
+
+    def total(resource: str) -> float | None:
+        found = [whole[resource]] if resource in whole else [one.get(resource) for one in asked]
+        try:
+            return sum(quantity.parse(str(one)) for one in found) if found else None
+        except QuantityError:  # None is none either
+            return None
+
+    return total("cpu"), total("memory")
+
+
+def _since(raw: Json) -> float | None:
+    moment = times.parse(_condition(raw, "Ready").get("lastTransitionTime"))
+    return moment.timestamp() if moment is not None else None
 
 
 def _startup_s(raw: Json) -> float | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
-from budaiscaler.kube import pods
+from budaiscaler.kube.pods import Pod, is_live, read_pod
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import PODS, Resource
 
@@ -68,21 +68,12 @@ class ScaleReader:
             selector=str(status.get("selector") or ""),
         )
 
-    async def count(self, scale: Scale, namespace: str) -> Replicas:
-        """Count what the selector names; a replica may be a group of pods, all of which it needs.
-
-        Without one, the replicas that there are stand for ready ones, and are told not to be.
-        """
+    async def pods(self, scale: Scale, namespace: str) -> tuple[Pod, ...]:
+        """Read the live pods that the selector names; none without one."""
         if not scale.selector:
-            return Replicas(scale.spec_replicas, scale.status_replicas, are_counted=False)
-        live = [raw async for raw in self._pods(namespace, scale.selector) if pods.is_live(raw)]
-        # Rounded, since a rollout has a pod too many, and a group that is being made has too few.
-        size = max(1, round(len(live) / max(1, scale.status_replicas)))
-        return Replicas(
-            current=scale.spec_replicas,
-            ready=sum(map(pods.is_ready, live)) // size,
-            unschedulable=sum(map(pods.is_unschedulable, live)) // size,
-        )
+            return ()
+        found = [raw async for raw in self._pods(namespace, scale.selector) if is_live(raw)]
+        return tuple(map(read_pod, found))
 
     async def _pods(self, namespace: str, selector: str) -> AsyncIterator[Json]:
         params = {"labelSelector": selector, "limit": str(PAGE)}
@@ -118,3 +109,25 @@ class ScaleReader:
                 plurals.setdefault(item["kind"], item["name"])
         self._routes[api_version] = (self.clock(), plurals)
         return plurals
+
+
+def pods_per_replica(scale: Scale, live: Sequence[Pod]) -> int:
+    """Tell how many pods make a replica.
+
+    Rounded, since a rollout has a pod too many, and a group that is being made has too few.
+    """
+    return max(1, round(len(live) / max(1, scale.status_replicas)))
+
+
+def count(scale: Scale, live: Sequence[Pod], size: int) -> Replicas:
+    """Count replicas of `size` pods each, all of which a replica needs.
+
+    Without a selector, the replicas that there are stand for ready ones, and are told not to be.
+    """
+    if not scale.selector:
+        return Replicas(scale.spec_replicas, scale.status_replicas, are_counted=False)
+    return Replicas(
+        current=scale.spec_replicas,
+        ready=sum(pod.ready for pod in live) // size,
+        unschedulable=sum(pod.unschedulable for pod in live) // size,
+    )

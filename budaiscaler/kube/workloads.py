@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import NotFoundError
-from budaiscaler.kube import resources
+from budaiscaler.kube import resources, selectors
 from budaiscaler.kube.cache import Cache, Key
 from budaiscaler.kube.pods import Pod, controller, project_pod
 from budaiscaler.kube.port import Json, Kube
-from budaiscaler.kube.scales import ScaleReader
+from budaiscaler.kube.scales import ScaleReader, count, pods_per_replica
 
 STARTS_KEPT = 32
 """Measured starts an owner; enough for a 95th percentile, small enough to follow a new image."""
@@ -28,11 +28,16 @@ STARTS_KEPT = 32
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What is kept of a workload; `owner_uid` is set for a ReplicaSet of a Deployment."""
+    """What is kept of a workload; `owner_uid` is set for a ReplicaSet of a Deployment.
+
+    Attributes:
+        selector: of its pods, in the form of a request.
+    """
 
     uid: str
     replicas: int
     owner_uid: str | None
+    selector: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,16 @@ class Workload:
     Attributes:
         replicas: its pods.
         startups_s: measured starts, seconds from creation to first readiness, of its pods so far.
+        pods: the live ones that it owns or, of a custom kind, that its scale selects.
+        pods_per_replica: more than one where a replica is a group of pods.
+        selector: of its pods, in the form of a request; others may match it too.
     """
 
     replicas: Replicas
     startups_s: tuple[float, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    pods_per_replica: int = 1
+    selector: str = ""
 
 
 @dataclass(slots=True)
@@ -111,7 +122,11 @@ class Workloads:
         """
         if api_version != "apps/v1" or kind not in self._owners:
             scale = await self._scales.read(api_version, kind, namespace, name)
-            return Workload(await self._scales.count(scale, namespace))
+            live = await self._scales.pods(scale, namespace)
+            size = pods_per_replica(scale, live)
+            return Workload(
+                count(scale, live, size), (), live, pods_per_replica=size, selector=scale.selector
+            )
         owner = self._owners[kind].objects.get((namespace, name))
         if owner is None:
             raise NotFoundError(
@@ -124,7 +139,9 @@ class Workloads:
             ready=sum(pod.ready for pod in pods),
             unschedulable=sum(pod.unschedulable for pod in pods),
         )
-        return Workload(replicas, tuple(self._startups(owner_uids)))
+        return Workload(
+            replicas, tuple(self._startups(owner_uids)), tuple(pods), selector=owner.selector
+        )
 
     def _startups(self, owner_uids: tuple[str, ...]) -> Iterator[float]:
         for uid in owner_uids:
@@ -164,4 +181,5 @@ def project_owner(raw: Json, _: Owner | None) -> Owner:
         uid=raw["metadata"]["uid"],
         replicas=int(raw.get("spec", {}).get("replicas", 1)),
         owner_uid=controller(raw["metadata"]).get("uid"),
+        selector=selectors.render(raw.get("spec", {}).get("selector") or {}),
     )

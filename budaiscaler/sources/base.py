@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from budaiscaler.domain.api.budaiscaler import MetricsSource
+from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.readings import NoData
+from budaiscaler.kube.workloads import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,15 @@ class Sample:
     Attributes:
         values: every number answered, NaN included.
         at_s: monotonic time at which the answer came.
+        answered: how many answered, where that is not how many values there are: pods for a level,
+            series for a total.
+        of: how many there were to answer; None where the source does not know.
     """
 
     values: tuple[float, ...]
     at_s: float
+    answered: int | None = None
+    of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,13 @@ class SourceRequest:
         namespace: of the scaler; a source may read nothing of another.
         source: as the user wrote it.
         max_age_s: an answer this old that another scaler fetched will do.
+        workload: the target as this evaluation sees it.
     """
 
     namespace: str
     source: MetricsSource
     max_age_s: float
+    workload: Workload
 
 
 class Source(Protocol):

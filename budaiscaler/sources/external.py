@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from budaiscaler.domain.api import naming, quantity
-from budaiscaler.domain.api.budaiscaler import KIND, MetricsSource
+from budaiscaler.domain.api.budaiscaler import KIND
+from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.errors import (
     ForbiddenError,
     KubeError,

@@ -19,7 +19,7 @@ Says = Mapping[str, float | Observed]
 
 def mean(value: float, samples: int, *, age_s: float = 0) -> Observed:
     """A level that is the mean of that many samples."""
-    return readings.reading(value, age_s=age_s, samples=samples)
+    return readings.reading(value, age_s=age_s, answered=samples)
 
 
 DEAD = NoData(NoDataReason.UNREACHABLE, "the server is down")

@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.api import crd, validation
-from budaiscaler.domain.api.budaiscaler import (
-    MetricsSource,
-    ScalerSpec,
-    ScaleTargetRef,
-    ScalingRules,
-)
+from budaiscaler.domain.api.behavior import ScalingRules
+from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
+from budaiscaler.domain.api.sources import MetricsSource
 from tests import samples
 
 Node = dict[str, Any]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budaiscaler.domain.api import promql
-from budaiscaler.domain.api.budaiscaler import TargetType
+from budaiscaler.domain.api.sources import TargetType
 from tests import samples
 
 

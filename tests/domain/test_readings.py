@@ -30,7 +30,7 @@ def test_what_is_no_load_is_no_data(value: float, reason: NoDataReason) -> None:
 
 def test_zero_is_a_number() -> None:
     """An empty queue is data; with it a workload may shrink."""
-    assert readings.reading(0.0, age_s=3.0, samples=2) == Reading(0.0, 3.0, 2)
+    assert readings.reading(0.0, age_s=3.0, answered=2) == Reading(0.0, 3.0, 2)
 
 
 @given(strategies.anything)

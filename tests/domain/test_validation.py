@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budaiscaler.domain.api import validation
-from budaiscaler.domain.api.budaiscaler import SourceType
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.errors import InvalidSpecError
 from tests import samples, strategies
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.api.budaiscaler import SourceType
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.external import ExternalSource
@@ -62,7 +62,7 @@ async def test_a_load_moves_replicas(world: World) -> None:
         await asyncio.sleep(1)
     status = world.status("chat")
     assert (status["desiredScale"], status["desiredLoad"]) == (8, "7300m")
-    assert status["sources"] == [{"name": "chat", "metric": "chat", "value": "73.0", "samples": 1}]
+    assert status["sources"] == [{"name": "chat", "metric": "chat", "value": "73.0", "answered": 1}]
 
 
 async def test_a_level_is_the_default(world: World) -> None:

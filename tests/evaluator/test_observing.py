@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.api.budaiscaler import ScalerSpec, SourceType
+from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import Observation, Replicas
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
@@ -90,7 +91,7 @@ def test_several_samples_are_made_into_one_number(
     """The unit of the source says how, and how many there were is kept."""
     source = samples.spec(_source(targetType=kind)).metrics_sources[0]
     read = observing.aggregate(source, Sample(values, at_s=7.0), now_s=10.0)
-    assert read == Reading(value, age_s=3.0, samples=len(values))
+    assert read == Reading(value, age_s=3.0, answered=len(values))
 
 
 @pytest.mark.parametrize("kind", ["AverageValue", "Value"])
@@ -235,7 +236,7 @@ async def test_a_target_that_is_not_there_is_told_before_anything_is_fetched(len
 
 def _reported(lens: Lens, **entry: Any) -> None:
     raw = lens.world.raw("chat")
-    sources = [{"name": "chat", "metric": "chat", "value": "8.0", "samples": 2} | entry]
+    sources = [{"name": "chat", "metric": "chat", "value": "8.0", "answered": 2} | entry]
     raw["status"] = {"observedGeneration": raw["metadata"]["generation"], "sources": sources}
     lens.world.kube.put(scaler_path("chat"), raw)
     lens.scaler = project_scaler(lens.world.raw("chat"), lens.scaler)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from budaiscaler.domain.api.budaiscaler import SourceType, Strategy
+from budaiscaler.domain.api.budaiscaler import Strategy
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.readings import NoData
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import Scaler, project_scaler

@@ -151,7 +151,7 @@ async def test_an_answer_that_is_no_list(kube: FakeKube) -> None:
     select(kube, 4, 4, "ready")
     kube.objects[PODS.collection("ml")] = {"kind": "Status"}
     with pytest.raises(KubeUnreachableError, match="no list"):
-        await ScaleReader(kube).count(Scale(4, 4, "app=chat"), "ml")
+        await ScaleReader(kube).pods(Scale(4, 4, "app=chat"), "ml")
 
 
 async def test_pods_that_cannot_be_listed(kube: FakeKube) -> None:

@@ -16,8 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from budaiscaler.domain.api.budaiscaler import MetricsSource
+from budaiscaler.domain.api.sources import MetricsSource
+from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.readings import NoData
+from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.instant_queries import PrometheusSource
 
@@ -190,7 +192,7 @@ def request(
             **({"endpoint": endpoint} if endpoint is not None else {}),
         }
     )
-    return SourceRequest(namespace, source, max_age_s)
+    return SourceRequest(namespace, source, max_age_s, Workload(Replicas(1, 1)))
 
 
 async def ask(answer: Answer, promql: str = "up", *, deadline_s: float = 2.0) -> Sample | NoData:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.api.budaiscaler import MetricsSource
+from budaiscaler.domain.api.sources import MetricsSource
+from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import KubeError, KubeUnreachableError, status_error
 from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.external import ExternalSource
@@ -47,7 +49,9 @@ class Lab:
         """Fetch a source of these fields."""
         raw = {"metricSourceType": "external", "targetMetric": "queue", "targetValue": "1"}
         source = MetricsSource.model_validate(raw | fields)
-        return await self.source.fetch(SourceRequest(namespace, source, max_age_s))
+        return await self.source.fetch(
+            SourceRequest(namespace, source, max_age_s, Workload(Replicas(1, 1)))
+        )
 
     def publish(self, metric: str, *values: Any, **labels: str) -> None:
         """Have the cluster's metrics API answer these."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from budaiscaler.domain.algorithms.needs import ceil
-from budaiscaler.domain.api.budaiscaler import DEFAULT_TOLERANCE, Manage, ScalerSpec
+from budaiscaler.domain.api.behavior import DEFAULT_TOLERANCE
+from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec
 from budaiscaler.domain.decision import Code, Rung, Stage
 
 SLACK = 1e-9

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from budaiscaler.domain.api import promql, quantity
-from budaiscaler.domain.api.budaiscaler import MetricsSource, TargetType
+from budaiscaler.domain.api.sources import MetricsSource, TargetType
 from budaiscaler.domain.decision import Code, Observation, Rung, Stage, State
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 
@@ -123,11 +123,14 @@ def _of_level(
 def _in_mean(reading: Reading, ready: int, state: State, now: datetime) -> tuple[int, str]:
     """Count the ready replicas that a level is the mean of for sure, and say why not of all.
 
-    Several samples are one a pod. A single one, an `avg()` say, does not tell; nor do more samples
-    than pods. Then it is of those that were ready long enough before it was taken.
+    Who asked the pods itself knows how many there were to answer. Else several samples are one a
+    pod. A single one, an `avg()` say, does not tell; nor do more samples than pods. Then it is of
+    those that were ready long enough before it was taken.
     """
-    if reading.samples is not None and 1 < reading.samples <= ready:
-        return reading.samples, "the others do not answer"
+    if reading.answered is not None and reading.of is not None:
+        return min(reading.answered, ready), "the others do not answer"
+    if reading.answered is not None and 1 < reading.answered <= ready:
+        return reading.answered, "the others do not answer"
     since = now - timedelta(seconds=reading.age_s) - SCRAPE_LAG
     settled = (count for at, count in state.ready_seen if at >= since)
     return next(

@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 from budaiscaler.domain.algorithms import needs
 from budaiscaler.domain.algorithms.needs import Candidate
 from budaiscaler.domain.api import promql
-from budaiscaler.domain.api.budaiscaler import ScalerSpec, TargetType
+from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.sources import TargetType
 from budaiscaler.domain.decision import Code, Replicas, Rung, Shortfall, Stage, State
 
 UNMEASURED_STARTUP_BOUND = timedelta(minutes=10)

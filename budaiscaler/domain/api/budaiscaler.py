@@ -1,4 +1,6 @@
-"""The spec of a `BudAIScaler`, as far as this version gives it an effect.
+"""The spec of a `BudAIScaler`: every field of the original's two schemas and documents, and ours.
+
+What has no effect yet is named by `effects`.
 
 Descriptions end up in the CRD, so `kubectl explain` prints them: each says unit and default.
 """
@@ -10,20 +12,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from budaiscaler.domain.api import quantity
-from budaiscaler.domain.api.base import ApiModel
+from budaiscaler.domain.api import behavior as behaviors
+from budaiscaler.domain.api.base import ApiModel, Name
+from budaiscaler.domain.api.behavior import Behavior
+from budaiscaler.domain.api.features import (
+    MAX_HINTS,
+    CostConfig,
+    GpuConfig,
+    MultiClusterConfig,
+    PredictionConfig,
+    ScheduleHint,
+)
+from budaiscaler.domain.api.sources import MetricsSource
 
 KIND = "BudAIScaler"
 PLURAL = "budaiscalers"
 
 MAX_SOURCES = 32
 """A bound is needed for the API server to accept rules that compare sources with each other."""
-
-NUMBER_LENGTH = 64
-"""A rule checks the form: a pattern would tell users a regular expression."""
-
-MAX_HEADERS = 16
-HeaderValue = Annotated[str, Field(max_length=4096)]
 
 
 class Strategy(StrEnum):
@@ -34,24 +40,6 @@ class Strategy(StrEnum):
     BUD_SCALER = "BudScaler"
 
 
-class SourceType(StrEnum):
-    """Where a source's number comes from."""
-
-    POD = "pod"
-    RESOURCE = "resource"
-    CUSTOM = "custom"
-    EXTERNAL = "external"
-    PROMETHEUS = "prometheus"
-    INFERENCE_ENGINE = "inferenceEngine"
-
-
-class TargetType(StrEnum):
-    """How a source's number relates to the replicas."""
-
-    VALUE = "Value"
-    AVERAGE_VALUE = "AverageValue"
-
-
 class Manage(StrEnum):
     """Whether the controller makes the HPA of the HPA strategy."""
 
@@ -59,19 +47,20 @@ class Manage(StrEnum):
     NEVER = "Never"
 
 
-class SelectPolicy(StrEnum):
-    """Which of several policies applies."""
+class Mode(StrEnum):
+    """Whether anything is scaled."""
 
-    MAX = "Max"
-    MIN = "Min"
-    DISABLED = "Disabled"
+    AUTO = "Auto"
+    RECOMMEND = "Recommend"
 
 
-class PolicyType(StrEnum):
-    """Unit of a scaling policy."""
+class Pause(StrEnum):
+    """Which directions are paused."""
 
-    PODS = "Pods"
-    PERCENT = "Percent"
+    NONE = "None"
+    BOTH = "Both"
+    SCALE_UP = "ScaleUp"
+    SCALE_DOWN = "ScaleDown"
 
 
 class ScaleTargetRef(ApiModel):
@@ -93,163 +82,19 @@ class ScaleTargetRef(ApiModel):
         ),
     ] = "Deployment"
     name: Annotated[str, Field(max_length=253, description="Name of the workload. Required.")]
-
-
-class MetricsSource(ApiModel):
-    """One input of the decision."""
-
-    name: Annotated[
-        str | None,
-        Field(
-            max_length=253,
-            description="Name of this source, unique among the sources; its value is published "
-            "under it, in lower case, with the characters that a path cannot carry replaced by an "
-            "underscore. Default: targetMetric.",
-        ),
+    namespace: Annotated[
+        Name | None,
+        Field(description="Without effect: the workload is in the scaler's own namespace."),
     ] = None
-    metric_source_type: Annotated[
-        SourceType | None,
-        Field(description="Kind of source. Default: prometheus when promQL is set, else pod."),
-    ] = None
-    target_metric: Annotated[
-        str,
-        Field(
-            max_length=253,
-            description="Name of the metric.",
-        ),
-    ]
-    target_value: Annotated[
-        str,
-        Field(
-            max_length=NUMBER_LENGTH,
-            description='Target of one replica, a number or quantity above 0, for example "5" '
-            'or "500m".',
-        ),
-    ]
-    target_type: Annotated[
-        TargetType | None,
-        Field(
-            description="Value: the source gives a level per replica: one sample a pod, or one "
-            "mean of all. AverageValue: it gives a total over all replicas. Default for "
-            "prometheus: AverageValue when the whole expression is one sum or count, else Value. "
-            "Default for all others: Value.",
-        ),
-    ] = None
-    endpoint: Annotated[
-        str | None,
-        Field(
-            max_length=2048,
-            description="Of a prometheus source: base URL of the server, for example "
-            "http://prometheus.monitoring:9090; default: the operator's --prometheus-url. Of an "
-            "external source: URL that answers a number, or JSON with one under value or "
-            "targetMetric; it is asked with the query parameters namespace and metric. Default: "
-            "targetMetric is looked up on external.metrics.k8s.io in the scaler's namespace.",
-        ),
-    ] = None
-    headers: Annotated[
-        dict[str, HeaderValue] | None,
-        Field(
-            max_length=MAX_HEADERS,
-            description="HTTP headers to send to the endpoint of an external source, by name. "
-            "Whoever may read the scaler may read them. Default: none.",
-        ),
-    ] = None
-    prom_ql: Annotated[
-        str | None,
-        Field(
-            alias="promQL",
-            max_length=16384,
-            description="PromQL expression of a prometheus source; an instant query that gives "
-            "a vector or a scalar.",
-        ),
-    ] = None
-
-    @property
-    def key(self) -> str:
-        """The name readings, rungs, status entries and the published metric carry."""
-        return self.target_metric if self.name is None else self.name
-
-    @property
-    def source_type(self) -> SourceType:
-        """The type, guessed from the block that is present when it is left out."""
-        if self.metric_source_type is not None:
-            return self.metric_source_type
-        return SourceType.PROMETHEUS if self.prom_ql else SourceType.POD
-
-    @property
-    def target(self) -> float:
-        """The target of one replica as a number."""
-        return quantity.parse(self.target_value)
+    field_path: Annotated[Name | None, Field(description="Without effect.")] = None
+    resource_version: Annotated[Name | None, Field(description="Without effect.")] = None
+    uid: Annotated[Name | None, Field(description="Without effect.")] = None
 
 
-class ScalingPolicy(ApiModel):
-    """How much may change in a period, as in a native HPA."""
+class SubTargetSelector(ApiModel):
+    """A part of a workload that is made of several."""
 
-    type: Annotated[
-        PolicyType, Field(description="Pods: a count. Percent: percent of the current replicas.")
-    ]
-    value: Annotated[
-        int,
-        Field(
-            gt=0,
-            le=2**31 - 1,
-            strict=True,
-            description="Allowed change in a period, in replicas or percent.",
-        ),
-    ]
-    period_seconds: Annotated[
-        int, Field(ge=1, le=1800, strict=True, description="Length of the period in seconds.")
-    ]
-
-
-class ScalingRules(ApiModel):
-    """Behaviour in one direction, as in a native HPA."""
-
-    stabilization_window_seconds: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            le=3600,
-            strict=True,
-            description="Seconds of past recommendations to take the safest from. Default: 0 "
-            "up, 300 down.",
-        ),
-    ] = None
-    select_policy: Annotated[
-        SelectPolicy | None,
-        Field(
-            description="Which policy applies: Max, Min, or Disabled for no change in this "
-            "direction. Default: Max."
-        ),
-    ] = None
-    policies: Annotated[
-        tuple[ScalingPolicy, ...] | None,
-        Field(
-            max_length=16,
-            json_schema_extra={"x-kubernetes-list-type": "atomic"},
-            description="Limits of the change. Default: those of the native HPA up; 10 percent "
-            "in 60 s down when "
-            "the scaler has no behavior at all.",
-        ),
-    ] = None
-    tolerance: Annotated[
-        str | None,
-        Field(
-            max_length=NUMBER_LENGTH,
-            description='Dead band around the target as a ratio, for example "0.1". With "0" a '
-            "load must still "
-            "differ by 2 percent. Default: 0.1.",
-        ),
-    ] = None
-
-
-class Behavior(ApiModel):
-    """How fast replicas may change."""
-
-    scale_up: Annotated[ScalingRules | None, Field(description="Behaviour when growing.")] = None
-    scale_down: Annotated[ScalingRules | None, Field(description="Behaviour when shrinking.")] = (
-        None
-    )
+    role_name: Annotated[Name | None, Field(description="Role in the workload.")] = None
 
 
 class HpaOptions(ApiModel):
@@ -293,7 +138,44 @@ class ScalerSpec(ApiModel):
             description="Inputs of the decision; the largest need wins. At least one.",
         ),
     ]
+    sub_target_selector: Annotated[
+        SubTargetSelector | None, Field(description="Part of the workload to scale. Default: all.")
+    ] = None
     behavior: Annotated[Behavior | None, Field(description="How fast replicas may change.")] = None
+    gpu_config: Annotated[
+        GpuConfig | None, Field(description="Scaling on GPU readings. Default: none.")
+    ] = None
+    cost_config: Annotated[
+        CostConfig | None, Field(description="A ceiling of cost. Default: none.")
+    ] = None
+    prediction_config: Annotated[
+        PredictionConfig | None, Field(description="Forecasts. Default: none.")
+    ] = None
+    schedule_hints: Annotated[
+        tuple[ScheduleHint, ...] | None,
+        Field(
+            max_length=MAX_HINTS,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+            description="Floors of replicas at known times. Default: none.",
+        ),
+    ] = None
+    multi_cluster_config: Annotated[
+        MultiClusterConfig | None, Field(description="Several clusters. Default: none.")
+    ] = None
+    mode: Annotated[
+        Mode,
+        Field(
+            description="Auto: scale. Recommend: decide, publish and report, and change nothing. "
+            "Default: Auto."
+        ),
+    ] = Mode.AUTO
+    paused: Annotated[
+        Pause,
+        Field(
+            description="Which directions to keep replicas from changing in: None, Both, ScaleUp "
+            "or ScaleDown. Default: None."
+        ),
+    ] = Pause.NONE
     hpa: Annotated[
         HpaOptions,
         Field(description="Options of the HPA strategy; without effect for the others."),
@@ -301,17 +183,8 @@ class ScalerSpec(ApiModel):
 
     def tolerance_up(self) -> float:
         """Dead band above the current replicas, as a ratio."""
-        return _tolerance(self.behavior.scale_up if self.behavior else None)
+        return behaviors.tolerance(self.behavior.scale_up if self.behavior else None)
 
     def tolerance_down(self) -> float:
         """Dead band below the current replicas, as a ratio."""
-        return _tolerance(self.behavior.scale_down if self.behavior else None)
-
-
-DEFAULT_TOLERANCE = 0.1
-
-
-def _tolerance(rules: ScalingRules | None) -> float:
-    if rules is None or rules.tolerance is None:
-        return DEFAULT_TOLERANCE
-    return quantity.parse(rules.tolerance)
+        return behaviors.tolerance(self.behavior.scale_down if self.behavior else None)

@@ -101,6 +101,8 @@ def structural(node: Schema, definitions: Mapping[str, Schema]) -> Schema:
         node = {**target, **node}  # the description at the place of use wins
     if node.get("default", ...) is None or isinstance(node.get("default"), dict):
         del node["default"]
+    if node.get("x-kubernetes-int-or-string"):
+        del node["type"]
     if "const" in node:
         node["enum"] = [node.pop("const")]
     if "exclusiveMinimum" in node:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import promql_parser
 
-from budaiscaler.domain.api.budaiscaler import MetricsSource, SourceType, TargetType
+from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 
 _TOTALS = frozenset({"sum", "count"})
 _NESTS = re.compile(r"[-+*/%^=<>!~([]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)

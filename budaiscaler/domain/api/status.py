@@ -39,9 +39,16 @@ class SourceStatus(ApiModel):
         str | None,
         Field(max_length=64, description="Last good reading; absent when there never was one."),
     ] = None
-    samples: Annotated[int | None, Field(description="How many samples the value was made of.")] = (
-        None
-    )
+    answered: Annotated[
+        int | None,
+        Field(
+            description="How many samples the value was made of: pods for a level, series for a "
+            "total."
+        ),
+    ] = None
+    of: Annotated[
+        int | None, Field(description="How many there should be; absent where nobody knows.")
+    ] = None
     no_data_since: Annotated[
         str | None,
         Field(

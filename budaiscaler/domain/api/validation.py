@@ -14,13 +14,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from budaiscaler.domain.api import naming, quantity
-from budaiscaler.domain.api.budaiscaler import (
-    MetricsSource,
-    ScalerSpec,
-    ScaleTargetRef,
-    ScalingRules,
-    SourceType,
-)
+from budaiscaler.domain.api.behavior import ScalingRules
+from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
+from budaiscaler.domain.api.sources import MetricsSource, SourceType
 from budaiscaler.domain.errors import InvalidSpecError
 
 T = TypeVar("T")

@@ -1,0 +1,65 @@
+"""Every kind of source, put together in one place for whoever evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from budaiscaler.domain.api.sources import SourceType
+from budaiscaler.kube.port import Kube
+from budaiscaler.sources.addresses import AddressGuard
+from budaiscaler.sources.base import Source
+from budaiscaler.sources.external import ExternalSource
+from budaiscaler.sources.http import HttpFetcher
+from budaiscaler.sources.instant_queries import PrometheusSource
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What an operator sets for all sources.
+
+    Attributes:
+        prometheus_url: Prometheus of sources that name none.
+        timeout_s: longest time for one request.
+        allow_ranges: addresses that may be asked though they are denied.
+    """
+
+    prometheus_url: str | None = None
+    timeout_s: float = 10.0
+    allow_ranges: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The sources there are, by type."""
+
+    prometheus: PrometheusSource
+    external: ExternalSource
+
+    @property
+    def by_type(self) -> Mapping[SourceType, Source]:
+        """For an evaluator."""
+        return {SourceType.PROMETHEUS: self.prometheus, SourceType.EXTERNAL: self.external}
+
+    @property
+    def fetches(self) -> int:
+        """Requests really made, for telemetry."""
+        return self.prometheus.fetches + self.external.fetches
+
+
+@asynccontextmanager
+async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalogue]:
+    """Open the sources, and close them at the end."""
+    fetcher = HttpFetcher(guard=AddressGuard(options.allow_ranges), deadline_s=options.timeout_s)
+    prometheus = PrometheusSource(
+        default_endpoint=options.prometheus_url, deadline_s=options.timeout_s
+    )
+    external = ExternalSource(fetcher, kube)
+    try:
+        yield Catalogue(prometheus, external)
+    finally:
+        await prometheus.close()
+        await external.close()
+        await fetcher.close()
