@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from budaiscaler.domain import readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
-from budaiscaler.domain.decision import Observation, Replicas, Shortfall, State
+from budaiscaler.domain.decision import Coverage, Observation, Replicas, Shortfall, State
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from budaiscaler.kube.port import Json
 from tests import samples
@@ -60,6 +60,7 @@ good: st.SearchStrategy[Observed] = st.builds(
     loads,
     age_s=st.floats(0, 120),
     answered=st.none() | st.integers(1, 70),
+    of=st.none() | st.integers(1, 70),
 )
 """Of one sample, of one a pod, or of any number."""
 
@@ -102,16 +103,36 @@ def ready_seen(draw: st.DrawFn) -> tuple[tuple[datetime, int], ...]:
     )
 
 
+source_names = st.integers(0, 3).map(lambda i: f"source-{i}")
+
+
+moments = st.integers(0, 3600).map(lambda s: NOON - timedelta(seconds=s))
+
+
+@st.composite
+def coverages(draw: st.DrawFn) -> Coverage:
+    """Any memory of what contributed to a total."""
+    expected = draw(st.integers(0, 70))
+    return Coverage(
+        draw(st.integers(0, expected)),
+        expected,
+        draw(st.integers(0, 60)),
+        draw(st.none() | moments),
+    )
+
+
 @st.composite
 def states(draw: st.DrawFn) -> State:
     """Any memory of a decision before `NOON`."""
-    ago = st.none() | st.integers(0, 3600).map(lambda s: NOON - timedelta(seconds=s))
+    ago = st.none() | moments
     return State(
         recommended_load=draw(st.none() | st.floats(0, INT32_MAX)),
         current=draw(st.none() | st.integers(0, 60)),
         shortfall=draw(st.none() | shortfalls()),
         ready_seen=draw(ready_seen()),
         good_at=draw(ago),
+        silent_since=draw(st.dictionaries(source_names, moments)),
+        coverage=draw(st.dictionaries(source_names, coverages())),
     )
 
 

@@ -35,6 +35,8 @@ class Code(StrEnum):
     NEED_FROM_LEVEL = "NeedFromLevel"
     NO_DATA = "NoData"
     PARTIAL_DATA = "PartialData"
+    FALLBACK = "Fallback"
+    OPTIONAL_LEFT_OUT = "OptionalLeftOut"
     LOST_OR_STARTING = "LostOrStartingReplicas"
     LARGEST_NEED = "LargestNeed"
     HOLD = "Hold"
@@ -118,6 +120,23 @@ class Shortfall:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """What contributes to a total.
+
+    Attributes:
+        answered: how many do; while only a part does, the fewest that did.
+        expected: how many should.
+        ready: replicas that were ready then.
+        partial_since: when it came to be a part; None while it is whole.
+    """
+
+    answered: int
+    expected: int
+    ready: int
+    partial_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What a decision remembers of the ones before.
 
@@ -127,7 +146,9 @@ class State:
         shortfall: of replicas that are not ready; None while none is missing.
         ready_seen: when so many replicas were last ready, each count smaller than all after it, so
             that the fewest since any of these times can be told.
-        good_at: when a source last had data.
+        good_at: when a source last had data, or a fallback stood in for it.
+        silent_since: since when a source has had no data, by its name.
+        coverage: what contributes to a total, by the name of its source.
     """
 
     recommended_load: float | None = None
@@ -135,6 +156,8 @@ class State:
     shortfall: Shortfall | None = None
     ready_seen: tuple[tuple[datetime, int], ...] = ()
     good_at: datetime | None = None
+    silent_since: Mapping[str, datetime] = field(default_factory=dict)
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,9 @@ def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> O
     if isinstance(answer, NoData):
         return answer
     count = len(answer.values)
+    answered = answer.answered
+    if answered is None and not (count == 1 and _is_sum(source)):
+        answered = count
     if count == 0:
         return NoData(NoDataReason.EMPTY_RESULT, "the source answered without a number")
     target_type, _ = promql.target_type(source)
@@ -164,9 +167,14 @@ def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> O
     return readings.reading(
         value,
         age_s=max(0.0, now_s - answer.at_s),
-        answered=count if answer.answered is None else answer.answered,
+        answered=answered,
         of=answer.of,
     )
+
+
+def _is_sum(source: MetricsSource) -> bool:
+    """Whether the number of its samples tells nothing of what contributed to them."""
+    return source.prom_ql is not None and promql.is_total(source.prom_ql)
 
 
 def _total(values: tuple[float, ...]) -> float:

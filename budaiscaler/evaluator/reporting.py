@@ -22,6 +22,9 @@ from budaiscaler.evaluator import restoring
 Status = dict[str, Any]
 EventType = Literal["Normal", "Warning"]
 
+_WARNINGS = (conditions.UNIT_ASSUMED, conditions.FALLBACK)
+"""Conditions that are an event when they come to hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -136,9 +139,10 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
                 transition.now.message,
             )
             break
-    assumed = by_type.get(conditions.UNIT_ASSUMED)
-    if assumed is not None and assumed.now.status == "True":
-        yield "Warning", conditions.UNIT_ASSUMED, assumed.now.message
+    for kind in _WARNINGS:
+        warning = by_type.get(kind)
+        if warning is not None and warning.now.status == "True":
+            yield "Warning", kind, warning.now.message
 
 
 def _ready(observation: Observation, decision: Decision) -> Condition:

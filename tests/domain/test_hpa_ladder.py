@@ -32,6 +32,8 @@ def test_the_stages_and_codes_are_a_closed_list() -> None:
         "NeedFromLevel",
         "NoData",
         "PartialData",
+        "Fallback",
+        "OptionalLeftOut",
         "LostOrStartingReplicas",
         "LargestNeed",
         "Hold",

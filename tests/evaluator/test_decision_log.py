@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.decide import decide
-from budaiscaler.domain.decision import Decision, Observation, Replicas, Shortfall, State
-from budaiscaler.domain.readings import NoData, NoDataReason, Reading
-from budaiscaler.kube.port import Json
+from budaiscaler.domain.decision import Decision, Observation, State
+from budaiscaler.domain.readings import NoData, NoDataReason
 from tests import samples
 from tests.evaluator.world import NAMESPACE, World
 
@@ -30,35 +30,13 @@ def _decisions(logs: list[Line]) -> list[Line]:
 
 
 def _replay(line: Line) -> Decision:
-    seen = line["observation"]
-    readings = {
-        name: NoData(NoDataReason(said["reason"]), said["message"])
-        if "reason" in said
-        else Reading(**said)
-        for name, said in seen["readings"].items()
-    }
     decision, _ = decide(
         validation.parse_spec(line["spec"]),
-        Observation(**{**seen, "replicas": Replicas(**seen["replicas"]), "readings": readings}),
-        _state(line["state"]),
+        TypeAdapter(Observation).validate_python(line["observation"]),
+        TypeAdapter(State).validate_python(line["state"]),
         datetime.fromisoformat(line["now"]),
     )
     return decision
-
-
-def _state(logged: Json) -> State:
-    def timed(fields: Json) -> Json:
-        return {
-            key: datetime.fromisoformat(value) if isinstance(value, str) else value
-            for key, value in fields.items()
-        }
-
-    shortfall = logged["shortfall"]
-    seen = tuple((datetime.fromisoformat(at), ready) for at, ready in logged["ready_seen"])
-    return State(
-        **timed(logged)
-        | {"shortfall": Shortfall(**timed(shortfall)) if shortfall else None, "ready_seen": seen}
-    )
 
 
 async def test_a_decision_can_be_made_again_from_its_line(world: World, logs: list[Line]) -> None:

@@ -40,12 +40,14 @@ class Candidate:
         rung: how it came about.
         is_hold: it only keeps the load from falling.
         has_data: a source answered.
+        is_left_out: it is told and counts for nothing.
     """
 
     load: float
     rung: Rung
     is_hold: bool = False
     has_data: bool = False
+    is_left_out: bool = False
 
 
 def see(seen: Seen, ready: int, now: datetime) -> Seen:
@@ -75,15 +77,10 @@ def observed(source: MetricsSource, observation: Observation) -> Observed:
 
 
 def candidate(
-    source: MetricsSource, observation: Observation, state: State, now: datetime
+    source: MetricsSource, found: Reading, observation: Observation, state: State, now: datetime
 ) -> Candidate:
     """Turn one reading into a need in replicas; `state` knows what `observation` saw."""
     current = observation.replicas.current
-    found = observed(source, observation)
-    if isinstance(found, NoData):
-        message = f"{source.key}: no data ({found.reason}), so it holds {current}"
-        rung = Rung(Stage.SOURCE, Code.NO_DATA, current, current, message)
-        return Candidate(float(current), rung, is_hold=True)
     if _is_level(source):
         return _of_level(source, found, observation, state, now)
     need = min(found.value / source.target, MAX_NEED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.algorithms import needs
@@ -14,17 +14,41 @@ from budaiscaler.domain.readings import NoData
 
 
 def of_decision(
-    spec: ScalerSpec, observation: Observation, *, has_data: bool, bounds_rung: Rung | None
+    spec: ScalerSpec,
+    observation: Observation,
+    *,
+    has_data: bool,
+    fallbacks: Sequence[str] = (),
+    partial: Sequence[str] = (),
+    bounds_rung: Rung | None,
 ) -> Iterator[Condition]:
-    """Tell whether the load could be computed, what limits it, and which units were guessed."""
+    """Tell whether the load could be computed, what limits it, and which units were guessed.
+
+    Args:
+        spec: what was asked for.
+        observation: what was seen.
+        has_data: whether any source had data.
+        fallbacks: what stands in for sources without data.
+        partial: what only a part of answered.
+        bounds_rung: the bound that was hit.
+    """
     missing = "; ".join(_missing(spec, observation))
     if has_data:
         also = f"; without data, so holding scale-down: {missing}" if missing else ""
         message = f"the load could be computed{also}"
         yield Condition(conditions.SCALING_ACTIVE, "True", "ValidMetricFound", message)
+    elif fallbacks:
+        message = f"no source has data, and fallbacks decide: {missing}"
+        yield Condition(conditions.SCALING_ACTIVE, "True", "Fallback", message)
     else:
         message = f"no source has data: {missing}"
         yield Condition(conditions.SCALING_ACTIVE, "False", "NoData", message)
+    if fallbacks:
+        message = "; ".join(fallbacks)
+        yield Condition(conditions.FALLBACK, "True", "SourceWithoutData", message)
+    if partial:
+        message = f"a part is not taken for low load: {'; '.join(partial)}"
+        yield Condition(conditions.PARTIAL_DATA, "True", "NotAllAnswered", message)
     if bounds_rung is None:
         message = "the load is within the bounds"
         yield Condition(conditions.SCALING_LIMITED, "False", "DesiredWithinRange", message)
