@@ -40,8 +40,14 @@ class Code(StrEnum):
     LOST_OR_STARTING = "LostOrStartingReplicas"
     LARGEST_NEED = "LargestNeed"
     HOLD = "Hold"
+    DAMPED = "Damped"
+    RATE_CAPPED = "RateCapped"
     WITHIN_TOLERANCE = "WithinTolerance"
     PAST_DEAD_BAND = "PastDeadBand"
+    STABILIZED = "Stabilized"
+    RATE_LIMITED = "RateLimited"
+    DISABLED = "Disabled"
+    STARTING_GATE = "StartingGate"
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
@@ -149,6 +155,9 @@ class State:
         good_at: when a source last had data, or a fallback stood in for it.
         silent_since: since when a source has had no data, by its name.
         coverage: what contributes to a total, by the name of its source.
+        recommendations: what was recommended before policies, for who stabilises here; of each
+            entry that a look back can find.
+        changes: of the replicas, by whomever, within the longest period of a policy.
     """
 
     recommended_load: float | None = None
@@ -158,6 +167,8 @@ class State:
     good_at: datetime | None = None
     silent_since: Mapping[str, datetime] = field(default_factory=dict)
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
+    recommendations: tuple[tuple[datetime, int], ...] = ()
+    changes: tuple[tuple[datetime, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

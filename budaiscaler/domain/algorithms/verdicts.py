@@ -1,53 +1,39 @@
-"""The conditions that a decision is worth."""
+"""The conditions that a decision is worth, and the decision of a workload that is switched off."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.algorithms import needs
+from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.conditions import Condition
-from budaiscaler.domain.decision import Code, Observation, Rung
+from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage
 from budaiscaler.domain.readings import NoData
 
 
 def of_decision(
-    spec: ScalerSpec,
-    observation: Observation,
-    *,
-    has_data: bool,
-    fallbacks: Sequence[str] = (),
-    partial: Sequence[str] = (),
-    bounds_rung: Rung | None,
+    spec: ScalerSpec, observation: Observation, gathered: Gathered, bounds_rung: Rung | None
 ) -> Iterator[Condition]:
-    """Tell whether the load could be computed, what limits it, and which units were guessed.
-
-    Args:
-        spec: what was asked for.
-        observation: what was seen.
-        has_data: whether any source had data.
-        fallbacks: what stands in for sources without data.
-        partial: what only a part of answered.
-        bounds_rung: the bound that was hit.
-    """
+    """Tell whether the load could be computed, what limits it, and which units were guessed."""
     missing = "; ".join(_missing(spec, observation))
-    if has_data:
+    if gathered.has_data:
         also = f"; without data, so holding scale-down: {missing}" if missing else ""
         message = f"the load could be computed{also}"
         yield Condition(conditions.SCALING_ACTIVE, "True", "ValidMetricFound", message)
-    elif fallbacks:
+    elif gathered.fallbacks:
         message = f"no source has data, and fallbacks decide: {missing}"
         yield Condition(conditions.SCALING_ACTIVE, "True", "Fallback", message)
     else:
         message = f"no source has data: {missing}"
         yield Condition(conditions.SCALING_ACTIVE, "False", "NoData", message)
-    if fallbacks:
-        message = "; ".join(fallbacks)
+    if gathered.fallbacks:
+        message = "; ".join(gathered.fallbacks)
         yield Condition(conditions.FALLBACK, "True", "SourceWithoutData", message)
-    if partial:
-        message = f"a part is not taken for low load: {'; '.join(partial)}"
+    if gathered.partial:
+        message = f"a part is not taken for low load: {'; '.join(gathered.partial)}"
         yield Condition(conditions.PARTIAL_DATA, "True", "NotAllAnswered", message)
     if bounds_rung is None:
         message = "the load is within the bounds"
@@ -66,8 +52,25 @@ def of_decision(
         yield Condition(conditions.UNIT_ASSUMED, "True", "TargetTypeNotSet", message)
 
 
-def of_disabled(message: str) -> Iterator[Condition]:
-    """Tell that scaling is disabled, and why."""
+def disabled() -> Decision:
+    """Leave a workload alone that stands at 0 although its fewest replicas are more."""
+    message = (
+        "the workload stands at 0 replicas while minReplicas is 1 or more: its owner switched it "
+        "off"
+    )
+    return Decision(
+        desired_replicas=0,
+        desired_load=0.0,
+        bound_by=Stage.GATE,
+        rungs=(
+            Rung(Stage.GATE, Code.SCALING_DISABLED, 0, 0, message),
+            Rung(Stage.FINAL, Code.RESULT, 0, 0, "0 -> 0 replicas"),
+        ),
+        conditions=tuple(_of_disabled(message)),
+    )
+
+
+def _of_disabled(message: str) -> Iterator[Condition]:
     yield Condition(conditions.SCALING_ACTIVE, "False", "ScalingDisabled", message)
     yield Condition(
         conditions.SCALING_LIMITED, "False", "DesiredWithinRange", "scaling is disabled"
