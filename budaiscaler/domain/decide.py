@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from budaiscaler.domain.algorithms import hpa
+from budaiscaler.domain.algorithms import budscaler, hpa
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import InvalidSpecError
@@ -29,6 +29,9 @@ def decide(
     """
     if spec.scaling_strategy is Strategy.HPA:
         return hpa.decide(spec, observation, state, now)
+    if spec.scaling_strategy is Strategy.BUD_SCALER:
+        return budscaler.decide(spec, observation, state, now)
     raise InvalidSpecError(
-        f"spec.scalingStrategy: {spec.scaling_strategy} is not decided by this version; use HPA"
+        f"spec.scalingStrategy: {spec.scaling_strategy} is not decided by this version; use HPA "
+        "or BudScaler"
     )

@@ -32,6 +32,7 @@ class Gathered:
         fallbacks: what stands in for sources without data.
         partial: what only a part of answered.
         next_change: when a hold that won ends by itself.
+        shortfall_ends: when replicas that are lost or starting stop counting; None without any.
     """
 
     state: State
@@ -41,6 +42,7 @@ class Gathered:
     fallbacks: tuple[str, ...]
     partial: tuple[str, ...]
     next_change: NextChange | None
+    shortfall_ends: datetime | None
 
     @property
     def is_decided(self) -> bool:
@@ -85,6 +87,7 @@ def gather(spec: ScalerSpec, observation: Observation, state: State, now: dateti
         fallbacks=tuple(one.rung.message for one in asked if one.rung.code is Code.FALLBACK),
         partial=coverage.told(spec, observation, state.coverage),
         next_change=_next_change(spec, winner, state, hold_ends, limit, now),
+        shortfall_ends=hold_ends,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from budaiscaler.domain.algorithms import gathering, limits, verdicts
 from budaiscaler.domain.api import quantity
-from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec
 from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage, State
 
 
@@ -27,7 +27,9 @@ def decide(
     gathered = gathering.gather(spec, observation, state, now)
     winner = gathered.winner
     load, tolerance_rung = limits.tolerance(spec, winner.load, current, exact=observation.exact)
-    bounded, bounds_rung = limits.bounds(spec, load)
+    # The HPA that we own cannot go below 1 in a stock cluster; a user's own one may.
+    low = spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)
+    bounded, bounds_rung = limits.bounds(load, low, spec.max_replicas)
     bounded = quantity.ceil_to_milli(bounded)
     desired = math.ceil(bounded)
 

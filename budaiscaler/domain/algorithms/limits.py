@@ -60,14 +60,11 @@ def _past_dead_band(load: float, current: int) -> tuple[float, Rung | None]:
     return float(step), Rung(Stage.TOLERANCE, Code.PAST_DEAD_BAND, ceil(load), step, message)
 
 
-def bounds(spec: ScalerSpec, load: float) -> tuple[float, Rung | None]:
+def bounds(load: float, low: int, high: int) -> tuple[float, Rung | None]:
     """Keep the load between the fewest and the most replicas."""
-    # The HPA that we own cannot go below 1 in a stock cluster; a user's own one may.
-    low = spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)
-    if load > spec.max_replicas:
-        message = f"a load of {load:.4g} is above maxReplicas {spec.max_replicas}"
-        rung = Rung(Stage.BOUNDS, Code.MAX_REPLICAS, ceil(load), spec.max_replicas, message)
-        return float(spec.max_replicas), rung
+    if load > high:
+        message = f"a load of {load:.4g} is above maxReplicas {high}"
+        return float(high), Rung(Stage.BOUNDS, Code.MAX_REPLICAS, ceil(load), high, message)
     if load < low:
         message = f"a load of {load:.4g} is below the fewest replicas, {low}"
         return float(low), Rung(Stage.BOUNDS, Code.MIN_REPLICAS, ceil(load), low, message)

@@ -42,13 +42,9 @@ def stabilize(
     answer = min(max(current, smallest), largest)
     if answer == wanted:
         return wanted, None
-    window = up if wanted > current else down
-    bound = "never more" if wanted < answer else "never less"
-    message = (
-        f"{wanted} were wanted, but in {window.total_seconds():g} s there was {bound} than {answer}"
-        if answer != current
-        else f"{wanted} were not wanted for all of {window.total_seconds():g} s, so {current} stay"
-    )
+    window = (up if wanted > answer else down).total_seconds()
+    extreme = "fewest" if wanted > answer else "most"
+    message = f"{wanted} are wanted, and the {extreme} that were in {window:g} s are {answer}"
     return answer, Rung(Stage.STABILIZATION, Code.STABILIZED, wanted, answer, message)
 
 
