@@ -158,6 +158,7 @@ class State:
         recommendations: what was recommended before policies, for who stabilises here; of each
             entry that a look back can find.
         changes: of the replicas, by whomever, within the longest period of a policy.
+        asked: replicas that the last decision asked for, where one of ours acts on it.
     """
 
     recommended_load: float | None = None
@@ -169,6 +170,7 @@ class State:
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     recommendations: tuple[tuple[datetime, int], ...] = ()
     changes: tuple[tuple[datetime, int], ...] = ()
+    asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,5 +106,5 @@ def test_a_unit_that_is_written_raises_no_condition() -> None:
 def test_another_strategy_is_refused_with_the_one_to_use() -> None:
     """A strategy that this version does not decide is an error of the spec, not a wrong answer."""
     spec = samples.spec(scalingStrategy="KPA")
-    with pytest.raises(InvalidSpecError, match="KPA is not decided .* use HPA"):
+    with pytest.raises(InvalidSpecError, match=r"KPA is not decided .* use HPA"):
         decide(spec, Observation(Replicas(1, 1), {}), State(), NOON)

@@ -21,7 +21,7 @@ from budaiscaler.domain.algorithms import (
 from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.behavior import ScalingRules
-from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
 from budaiscaler.domain.api.sources import SourceType, TargetType
 from budaiscaler.domain.decision import (
     Code,
@@ -48,7 +48,7 @@ def decide(
     if current == 0 and spec.min_replicas >= 1:
         return verdicts.disabled(), State()
 
-    changes = policies.remember(state.changes, state.current, current, now)
+    changes = policies.remember(state.changes, state.asked, current, now)
     gathered = gathering.gather(spec, observation, state, now)
     winner = gathered.winner
     steps: tuple[Rung, ...] = ()
@@ -83,12 +83,15 @@ def decide(
         conditions=tuple(verdicts.of_decision(spec, observation, gathered, bounds_rung)),
         next_change=_next_change(gathered, held, limited, past, windows, changes, spec, now),
     )
+    # A change counts from when it was asked for. If it was not made, the next look takes it back.
+    asked = desired if spec.mode is Mode.AUTO else current
     after = replace(
         gathered.state,
         recommended_load=float(count),
         good_at=now if gathered.is_decided else state.good_at,
         recommendations=stabilization.remember(past, count, stabilization.LONGEST_WINDOW, now),
-        changes=changes,
+        changes=policies.remember(changes, current, asked, now),
+        asked=asked,
     )
     return decision, after
 
