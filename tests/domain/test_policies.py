@@ -104,6 +104,13 @@ def test_what_a_disabled_direction_says() -> None:
     assert "selectPolicy" in rung.message
 
 
+def test_a_change_that_was_not_made_is_forgotten() -> None:
+    """Two more were asked for and refused, so the next minute may have two and no four."""
+    asked = policies.remember((), 4, 6, NOON)
+    assert policies.remember(asked, 6, 4, NOON) == ()
+    assert policies.remember(asked, 6, 5, NOON) == ((NOON, 2), (NOON, -1))
+
+
 def test_when_a_period_ends_is_known() -> None:
     """The first of two changes leaves its minute in ten seconds."""
     at = policies.frees_at(10, 30, _changes((50, 1), (20, 1)), _rules((PODS, 2, 60)), NOON)

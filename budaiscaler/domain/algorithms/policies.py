@@ -67,11 +67,16 @@ def limit(
 
 
 def remember(changes: Changes, before: int | None, current: int, now: datetime) -> Changes:
-    """Note that replicas are others than at the decision before, and drop what is long past."""
-    kept = tuple((at, by) for at, by in changes if now - at < LONGEST_PERIOD)
-    if before is None or before == current:
-        return kept
-    return (*kept, (now, current - before))
+    """Note that replicas are others than before, and drop what is long past.
+
+    What takes the last change back says that it was never made: two more that a quota refused, say.
+    Noted as two fewer, it would let the next step be twice as large.
+    """
+    by = 0 if before is None else current - before
+    if changes and by == -changes[-1][1]:
+        changes, by = changes[:-1], 0
+    kept = tuple((at, change) for at, change in changes if now - at < LONGEST_PERIOD)
+    return (*kept, (now, by)) if by else kept
 
 
 def frees_at(
