@@ -10,7 +10,7 @@ from urllib.parse import quote
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
 from budaiscaler.kube.pods import Pod, is_live, read_pod
-from budaiscaler.kube.port import Json, Kube
+from budaiscaler.kube.port import Json, Kube, PatchType
 from budaiscaler.kube.resources import PODS, Resource
 
 DISCOVERY_TTL_S = 300.0
@@ -50,6 +50,27 @@ class ScaleReader:
         Raises:
             NotFoundError: no such kind, object or scale subresource; the message says which.
         """
+        answer = await self.kube.get(await self._path(api_version, kind, namespace, name))
+        status = answer.get("status", {})
+        return Scale(
+            spec_replicas=int(answer.get("spec", {}).get("replicas", 0)),
+            status_replicas=int(status.get("replicas", 0)),
+            selector=str(status.get("selector") or ""),
+        )
+
+    async def write(
+        self, api_version: str, kind: str, namespace: str, name: str, replicas: int
+    ) -> None:
+        """Ask for so many replicas of one object, and touch nothing else of it.
+
+        Raises:
+            NotFoundError: as in `read`.
+            KubeError: it was not done, or nobody knows.
+        """
+        path = await self._path(api_version, kind, namespace, name)
+        await self.kube.patch(path, {"spec": {"replicas": replicas}}, PatchType.MERGE)
+
+    async def _path(self, api_version: str, kind: str, namespace: str, name: str) -> str:
         group, _, version = api_version.rpartition("/")
         plurals = await self._plurals(api_version)
         plural = plurals.get(kind)
@@ -59,14 +80,7 @@ class ScaleReader:
             raise NotFoundError(
                 404, "NotFound", f"kind {kind} of {api_version} has no scale subresource"
             )
-        resource = Resource(group, version, plural)
-        answer = await self.kube.get(resource.item(namespace, name, "scale"))
-        status = answer.get("status", {})
-        return Scale(
-            spec_replicas=int(answer.get("spec", {}).get("replicas", 0)),
-            status_replicas=int(status.get("replicas", 0)),
-            selector=str(status.get("selector") or ""),
-        )
+        return Resource(group, version, plural).item(namespace, name, "scale")
 
     async def pods(self, scale: Scale, namespace: str) -> tuple[Pod, ...]:
         """Read the live pods that the selector names; none without one."""

@@ -213,3 +213,18 @@ async def test_failures_are_not_remembered(kube: FakeKube) -> None:
     kube.objects[GROUP] = known
 
     assert await reader.read(API_VERSION, "LeaderWorkerSet", "ml", "chat") == Scale(4, 3)
+
+
+async def test_asking_for_replicas_touches_nothing_else(kube: FakeKube) -> None:
+    """It is a patch of one field of the scale, whatever the kind."""
+    await ScaleReader(kube).write(API_VERSION, "LeaderWorkerSet", "ml", "chat", 7)
+
+    (call,) = kube.made("patch", "/scale")
+    assert (call.path, call.body) == (SCALE, {"spec": {"replicas": 7}})
+    assert kube.objects[SCALE]["spec"] == {"replicas": 7}
+
+
+async def test_asking_for_replicas_of_a_kind_without_a_scale(kube: FakeKube) -> None:
+    """It says so, as reading does."""
+    with pytest.raises(NotFoundError, match="has no scale subresource"):
+        await ScaleReader(kube).write(API_VERSION, "Plan", "ml", "chat", 7)

@@ -1,0 +1,88 @@
+"""Brings a workload to what was decided, where nobody else does: the act of KPA and BudScaler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from budaiscaler.domain import conditions
+from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
+from budaiscaler.domain.conditions import Condition
+from budaiscaler.domain.decision import Decision, Observation
+from budaiscaler.domain.errors import KubeError
+from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.kube.events import Recorder
+from budaiscaler.kube.scales import ScaleReader
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of a decision.
+
+    Attributes:
+        condition: whether the workload can be scaled.
+        scaled_to: replicas that were asked for with success; None when nothing was.
+        failed_to: replicas that could not be asked for; None when nothing failed.
+    """
+
+    condition: Condition
+    scaled_to: int | None = None
+    failed_to: int | None = None
+
+
+@dataclass(slots=True)
+class Actuator:
+    """Writes scales.
+
+    Attributes:
+        scales: to read and write them.
+        refusal: says who else is on a scaler's workload; None when we may act. It may raise
+            `KubeError` where nobody knows.
+        recorder: for the events of a rescale, which carry the names that HPA gives them.
+    """
+
+    scales: ScaleReader
+    refusal: Callable[[Scaler], Awaitable[Condition | None]]
+    recorder: Recorder
+
+    async def act(
+        self, scaler: Scaler, spec: ScalerSpec, seen: Observation, decision: Decision
+    ) -> Acted:
+        """Ask for the decided replicas if that is a change, and if it is ours to make."""
+        try:
+            refused = await self.refusal(scaler)
+        except KubeError as error:
+            message = f"whether another autoscaler is on the workload is not known: {error}"
+            return Acted(Condition(conditions.ABLE_TO_SCALE, "False", "RivalsUnknown", message))
+        if refused is not None:
+            return Acted(refused)
+        if spec.mode is Mode.RECOMMEND:
+            message = "mode is Recommend: what is wanted is told, and nothing is scaled"
+            return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "RecommendOnly", message))
+        current, wanted = seen.replicas.current, decision.desired_replicas
+        if wanted == current:
+            message = "the workload has the replicas that are wanted"
+            return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "ReadyForNewScale", message))
+        return await self._scale(scaler, spec, current, decision)
+
+    async def _scale(
+        self, scaler: Scaler, spec: ScalerSpec, current: int, decision: Decision
+    ) -> Acted:
+        target, wanted = spec.scale_target_ref, decision.desired_replicas
+        of = (target.api_version, target.kind, scaler.namespace, target.name)
+        try:
+            stands = (await self.scales.read(*of)).spec_replicas
+            if stands != current:
+                # Somebody was faster than our watch. What follows from his number is decided next.
+                message = f"the workload has {stands} replicas by now, and not {current}"
+                return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "Outdated", message))
+            await self.scales.write(*of, wanted)
+        except KubeError as error:
+            message = f"{target.kind} {target.name} cannot be scaled to {wanted}: {error}"
+            condition = Condition(conditions.ABLE_TO_SCALE, "False", "FailedUpdateScale", message)
+            return Acted(condition, failed_to=wanted)
+        note = f"{current} -> {wanted} replicas, by {decision.bound_by}"
+        self.recorder.record(scaler.ref, "Normal", "SuccessfulRescale", note, "Rescale")
+        message = f"{target.kind} {target.name} was scaled from {current} to {wanted}"
+        condition = Condition(conditions.ABLE_TO_SCALE, "True", "SucceededRescale", message)
+        return Acted(condition, scaled_to=wanted)
