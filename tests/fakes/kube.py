@@ -130,6 +130,9 @@ class FakeKube:
         self._begin("get", path, params=params)
         if path in self.objects:
             return copy.deepcopy(self.objects[path])
+        if path.endswith("/scale") and path.removesuffix("/scale") in self.objects:
+            workload = self.objects[path.removesuffix("/scale")]
+            return {"spec": {"replicas": workload["spec"]["replicas"]}, "status": {}}
         if _is_collection(path):
             return self._list(path, params or {})
         raise NotFoundError(404, "NotFound", f"{path} not found")
@@ -153,6 +156,10 @@ class FakeKube:
         self._begin("patch", path, body, params)
         target = path.removesuffix("/status")
         existing = self.objects.get(target)
+        if existing is None and path.endswith("/scale"):
+            # Of a workload: what the scale asks for is what its spec does.
+            target = path.removesuffix("/scale")
+            existing = self.objects.get(target)
         if kind is PatchType.APPLY and isinstance(body, dict):
             return self._apply(target, path, existing, body, (params or {})["fieldManager"])
         if existing is None:

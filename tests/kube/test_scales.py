@@ -30,7 +30,7 @@ def kube() -> FakeKube:
             {"name": "plans", "kind": "Plan"},
         ]
     }
-    kube.objects[SCALE] = {"spec": {"replicas": 4}, "status": {"replicas": 3}}
+    kube.put(SCALE, {"spec": {"replicas": 4}, "status": {"replicas": 3}})
     return kube
 
 
