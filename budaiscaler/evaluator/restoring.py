@@ -17,6 +17,8 @@ OWNED_CONDITIONS = (
     conditions.SCALING_ACTIVE,
     conditions.SCALING_LIMITED,
     conditions.UNIT_ASSUMED,
+    conditions.PAUSED,
+    conditions.CONTESTED,
 )
 
 OWNED_FIELDS = (

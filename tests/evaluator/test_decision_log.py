@@ -13,6 +13,7 @@ import pytest
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, Replicas, Shortfall, State
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from budaiscaler.kube.port import Json
 from tests import samples
@@ -39,25 +40,40 @@ def _replay(line: Line) -> Decision:
     }
     decision, _ = decide(
         validation.parse_spec(line["spec"]),
-        Observation(**{**seen, "replicas": Replicas(**seen["replicas"]), "readings": readings}),
+        Observation(
+            **{
+                **seen,
+                "replicas": Replicas(**seen["replicas"]),
+                "readings": readings,
+                "paused": Pausing(**_timed(seen["paused"])),
+            }
+        ),
         _state(line["state"]),
         datetime.fromisoformat(line["now"]),
     )
     return decision
 
 
-def _state(logged: Json) -> State:
-    def timed(fields: Json) -> Json:
-        return {
-            key: datetime.fromisoformat(value) if isinstance(value, str) else value
-            for key, value in fields.items()
-        }
+def _timed(fields: Json) -> Json:
+    """Fields of which some were times; no other text reads as one."""
+    return {
+        key: _moment(value) if isinstance(value, str) else value for key, value in fields.items()
+    }
 
+
+def _moment(text: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def _state(logged: Json) -> State:
     shortfall = logged["shortfall"]
     seen = tuple((datetime.fromisoformat(at), ready) for at, ready in logged["ready_seen"])
     return State(
-        **timed(logged)
-        | {"shortfall": Shortfall(**timed(shortfall)) if shortfall else None, "ready_seen": seen}
+        **_timed(logged)
+        | {"shortfall": Shortfall(**_timed(shortfall)) if shortfall else None, "ready_seen": seen}
     )
 
 

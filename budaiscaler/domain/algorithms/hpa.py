@@ -1,7 +1,9 @@
 """The HPA strategy: the load, in replicas, for a native HPA to act on.
 
 The native HPA stabilises, limits rates and acts. What it cannot do is done here: totals and levels,
-missing data, lost pods, and a dead band that an exact step of ten percent can leave.
+missing data, lost pods, a dead band that an exact step of ten percent can leave, and a pause for
+who reads the load by an HPA of their own. Bounds come last: they are guarantees, and hold in a
+pause, too.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def decide(
     """Compute the load to publish; see `budaiscaler.domain.decide.decide`."""
     replicas = observation.replicas
     if replicas.current == 0 and spec.min_replicas >= 1:
-        return _disabled(), State()
+        return _disabled(spec, observation), State()
 
     limit = shortfalls.bound(observation.startup_p95_s)
     state = replace(
@@ -56,15 +58,17 @@ def decide(
     load, tolerance_rung = limits.tolerance(
         spec, winner.load, replicas.current, exact=observation.exact
     )
+    load, pause_rung = limits.pause(observation.paused, load, replicas.current)
     bounded, bounds_rung = limits.bounds(spec, load)
     bounded = quantity.ceil_to_milli(bounded)
     desired = math.ceil(bounded)
 
     bound_by = Stage.SOURCE if winner.is_hold else Stage.COMBINE
-    for rung in (tolerance_rung, bounds_rung):
+    limiting = (tolerance_rung, pause_rung, bounds_rung)
+    for rung in limiting:
         bound_by = rung.stage if rung is not None else bound_by
     ladder = [candidate.rung for candidate in candidates]
-    ladder += [rung for rung in (combined, tolerance_rung, bounds_rung) if rung is not None]
+    ladder += [rung for rung in (combined, *limiting) if rung is not None]
     result = f"{replicas.current} -> {desired} replicas"
     ladder.append(Rung(Stage.FINAL, Code.RESULT, replicas.current, desired, result))
     decision = Decision(
@@ -75,7 +79,7 @@ def decide(
         conditions=tuple(
             verdicts.of_decision(spec, observation, has_data=has_data, bounds_rung=bounds_rung)
         ),
-        next_change=_next_change(winner, hold_ends),
+        next_change=_next_change(winner, hold_ends, observation, pause_rung),
     )
     return decision, replace(
         state, recommended_load=load, good_at=now if has_data else state.good_at
@@ -90,7 +94,7 @@ def _combine_rung(winner: Candidate, current: int) -> Rung:
     return Rung(Stage.COMBINE, Code.LARGEST_NEED, current, needs.ceil(winner.load), message)
 
 
-def _disabled() -> Decision:
+def _disabled(spec: ScalerSpec, observation: Observation) -> Decision:
     message = (
         "the workload stands at 0 replicas while minReplicas is 1 or more: its owner switched it "
         "off"
@@ -103,11 +107,19 @@ def _disabled() -> Decision:
             Rung(Stage.GATE, Code.SCALING_DISABLED, 0, 0, message),
             Rung(Stage.FINAL, Code.RESULT, 0, 0, "0 -> 0 replicas"),
         ),
-        conditions=tuple(verdicts.of_disabled(message)),
+        conditions=tuple(verdicts.of_disabled(spec, observation, message)),
     )
 
 
-def _next_change(winner: Candidate, hold_ends: datetime | None) -> NextChange | None:
+def _next_change(
+    winner: Candidate,
+    hold_ends: datetime | None,
+    observation: Observation,
+    pause_rung: Rung | None,
+) -> NextChange | None:
+    if pause_rung is not None:
+        until = observation.paused.until
+        return NextChange(until, "the pause ends") if until is not None else None
     if hold_ends is None or winner.rung.code is not Code.LOST_OR_STARTING:
         return None
     return NextChange(hold_ends, "lost or starting replicas stop holding the recommendation")

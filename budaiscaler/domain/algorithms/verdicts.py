@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from budaiscaler.domain import conditions
+from budaiscaler.domain import conditions, contests
 from budaiscaler.domain.algorithms import needs
 from budaiscaler.domain.api import promql
-from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decision import Code, Observation, Rung
 from budaiscaler.domain.readings import NoData
@@ -40,14 +40,24 @@ def of_decision(
     if assumed:
         message = f"the unit was read from the PromQL; to fix it, {'; '.join(assumed)}"
         yield Condition(conditions.UNIT_ASSUMED, "True", "TargetTypeNotSet", message)
+    yield from _of_others(spec, observation)
 
 
-def of_disabled(message: str) -> Iterator[Condition]:
+def of_disabled(spec: ScalerSpec, observation: Observation, message: str) -> Iterator[Condition]:
     """Tell that scaling is disabled, and why."""
     yield Condition(conditions.SCALING_ACTIVE, "False", "ScalingDisabled", message)
     yield Condition(
         conditions.SCALING_LIMITED, "False", "DesiredWithinRange", "scaling is disabled"
     )
+    yield from _of_others(spec, observation)
+
+
+def _of_others(spec: ScalerSpec, observation: Observation) -> Iterator[Condition]:
+    """Tell what people and other tools do about the replicas, whatever was decided."""
+    yield observation.paused.condition
+    if observation.contested_by is not None and spec.mode is Mode.AUTO:
+        message = contests.message(observation.contested_by)
+        yield Condition(conditions.CONTESTED, "True", "ReplicasWrittenByOthers", message)
 
 
 def _missing(spec: ScalerSpec, observation: Observation) -> Iterator[str]:
