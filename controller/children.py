@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from budaiscaler.domain import pausing
 from budaiscaler.domain.api import naming
 from budaiscaler.domain.api.base import API_VERSION
-from budaiscaler.domain.api.behavior import Behavior, ScalingRules
+from budaiscaler.domain.api.behavior import Behavior, ScalingRules, SelectPolicy
 from budaiscaler.domain.api.budaiscaler import KIND, ScalerSpec
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import HPAS
@@ -58,7 +60,14 @@ GENTLE_SCALE_DOWN: Json = {
 """Ours, for a scaler without any behaviour."""
 
 
-def hpa(scaler: Scaler, spec: ScalerSpec, name: str, *, adopted: bool = False) -> Json:
+def hpa(
+    scaler: Scaler,
+    spec: ScalerSpec,
+    name: str,
+    *,
+    adopted: bool = False,
+    paused: Pausing = pausing.NOTHING,
+) -> Json:
     """Render the whole object, with the fields we own and no others.
 
     Args:
@@ -66,6 +75,7 @@ def hpa(scaler: Scaler, spec: ScalerSpec, name: str, *, adopted: bool = False) -
         spec: its spec.
         name: of the HPA; another than `<scaler>-hpa` where the scaler's annotation says so.
         adopted: whether it was somebody's before us, and is to be his again.
+        paused: directions in which it must not act, whatever its metrics say.
     """
     return {
         "apiVersion": HPAS.api_version,
@@ -85,7 +95,7 @@ def hpa(scaler: Scaler, spec: ScalerSpec, name: str, *, adopted: bool = False) -
             "minReplicas": max(1, spec.min_replicas),
             "maxReplicas": spec.max_replicas,
             "metrics": [_desired_load(scaler)],
-            "behavior": _behavior(spec.behavior),
+            "behavior": _paused(_behavior(spec.behavior), paused),
         },
     }
 
@@ -139,6 +149,13 @@ def _behavior(behavior: Behavior | None) -> Json:
         "scaleUp": {**SCALE_UP, **_rules(behavior.scale_up)},
         "scaleDown": {**SCALE_DOWN, **_rules(behavior.scale_down)},
     }
+
+
+def _paused(behavior: Json, paused: Pausing) -> Json:
+    """Switch directions off; everything else is as it will be again."""
+    ways = [way for way, is_off in (("scaleUp", paused.up), ("scaleDown", paused.down)) if is_off]
+    off = {"selectPolicy": str(SelectPolicy.DISABLED)}
+    return behavior | {way: {**behavior[way], **off} for way in ways}
 
 
 def _rules(rules: ScalingRules | None) -> Json:

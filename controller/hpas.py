@@ -20,6 +20,21 @@ Target = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Rescale:
+    """A scaling by the native HPA controller.
+
+    Attributes:
+        at: its time, as written by the server.
+        before: replicas that stood; as many as after where nobody saw them.
+        after: replicas that it wrote.
+    """
+
+    at: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hpa:
     """What is kept of an HPA.
 
@@ -28,6 +43,7 @@ class Hpa:
         adopted_by: name and uid of the scaler that took it over; None if none did.
         raw: labels, annotations of our group, owner references and spec as the server has them, for
             comparison.
+        rescale: the last one; None before a first.
     """
 
     namespace: str
@@ -39,6 +55,7 @@ class Hpa:
     adopted_by: tuple[str, str] | None
     raw: Json
     status: Mapping[str, Any]
+    rescale: Rescale | None = None
 
     @property
     def holder(self) -> tuple[str, str] | None:
@@ -104,7 +121,7 @@ class Hpa:
         return None
 
 
-def project_hpa(raw: Json, _: Hpa | None) -> Hpa:
+def project_hpa(raw: Json, old: Hpa | None) -> Hpa:
     """Keep an HPA."""
     metadata, spec = raw["metadata"], raw.get("spec", {})
     reference = spec.get("scaleTargetRef", {})
@@ -130,7 +147,22 @@ def project_hpa(raw: Json, _: Hpa | None) -> Hpa:
             "spec": spec,
         },
         status=raw.get("status") or {},
+        rescale=_rescale(
+            raw.get("status") or {},
+            old.rescale if old is not None and old.uid == metadata["uid"] else None,
+        ),
     )
+
+
+def _rescale(status: Json, known: Rescale | None) -> Rescale | None:
+    """Keep a scaling as it was told first: what stood before is gone at the next write."""
+    at = status.get("lastScaleTime")
+    if not at:
+        return known
+    if known is not None and known.at == at:
+        return known
+    counts = (int(status.get(key) or 0) for key in ("currentReplicas", "desiredReplicas"))
+    return Rescale(str(at), *counts)
 
 
 def target_key(api_version: str, kind: str, name: str) -> Target:

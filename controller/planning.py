@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from budaiscaler.domain import conditions
+from budaiscaler.domain import conditions, pausing
 from budaiscaler.domain.api import naming
-from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec, Strategy
+from budaiscaler.domain.api.budaiscaler import Manage, Mode, ScalerSpec, Strategy
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.port import Json
 from controller import children, hpas, rivals
 from controller.hpas import Hpa, Target
+from controller.other_tools import Rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Plan:
 
 TOLD_OF_SPEC = ("HPAMinimumIsOne", "ToleranceNotSupported")
 """Reasons that hold for an HPA until a spec that can be read changes it."""
-TOLD_WITHOUT_HPA = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly")
+TOLD_WITHOUT_HPA = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly", "RecommendOnly")
 """Reasons that say why there is none."""
 
 
@@ -50,7 +52,11 @@ def workload(scaler: Scaler, all_hpas: Iterable[Hpa]) -> Target | None:
 
 
 def plan(
-    scaler: Scaler, scalers: Iterable[Scaler], all_hpas: Iterable[Hpa], scaled_object: str | None
+    scaler: Scaler,
+    scalers: Iterable[Scaler],
+    all_hpas: Iterable[Hpa],
+    other: Rival | None,
+    paused: Pausing = pausing.NOTHING,
 ) -> Plan:
     """Decide what to do.
 
@@ -58,7 +64,8 @@ def plan(
         scaler: whose HPA it is about.
         scalers: all that are on its workload or hold one of the HPAs.
         all_hpas: all that are on its workload, carry its marks, or have the name of its own.
-        scaled_object: name of a KEDA ScaledObject on the same workload, if there is one.
+        other: an autoscaler of another tool on the same workload, if there is one.
+        paused: directions in which the HPA must not act now.
     """
     here = list(all_hpas)
     ours = _children(scaler, here)
@@ -67,15 +74,13 @@ def plan(
     strays = tuple(hpa for hpa in others if hpa.was_adopted_by(scaler.name))
     spec = scaler.spec
     if isinstance(spec, InvalidSpecError):
-        return _as_it_stands(scaler, scalers, ours, others, strays, scaled_object)
+        return _as_it_stands(scaler, scalers, ours, others, strays, other)
     # What the annotation names no longer goes back to its owner, and is foreign from then on.
     adopts = scaler.annotations.get(naming.ADOPT_ANNOTATION)
     given_back = [hpa for hpa in ours if hpa.is_adopted and hpa.name != adopts]
     theirs = [*(replace(hpa, adopted_by=None) for hpa in given_back), *others]
     name, target = _own_name(scaler), hpas.of_spec(spec.scale_target_ref)
-    refusal = _only_publishes(spec) or rivals.refusal(
-        scaler, target, name, scalers, theirs, scaled_object
-    )
+    refusal = _only_publishes(spec) or rivals.refusal(scaler, target, name, scalers, theirs, other)
     if refusal is not None:
         return Plan(removes=(*ours, *strays), conditions=(refusal,))
     child = next((hpa for hpa in ours if hpa.name == name), None)
@@ -84,7 +89,7 @@ def plan(
         replaces is not None and not replaces.is_made
     )
     return Plan(
-        wanted=children.hpa(scaler, spec, name, adopted=was_theirs),
+        wanted=children.hpa(scaler, spec, name, adopted=was_theirs, paused=paused),
         replaces=replaces,
         removes=tuple(hpa for hpa in (*ours, *strays) if hpa.name != name),
         conditions=tuple(_told(spec, name, child)),
@@ -95,6 +100,9 @@ def _only_publishes(spec: ScalerSpec) -> Condition | None:
     if spec.scaling_strategy is not Strategy.HPA:
         message = f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA"
         return Condition(conditions.READY, "False", "StrategyNotSupported", message)
+    if spec.mode is Mode.RECOMMEND:
+        message = "mode is Recommend: decided and published, and nothing is scaled; Auto would"
+        return Condition(conditions.ABLE_TO_SCALE, "True", "RecommendOnly", message)
     if spec.hpa.manage is Manage.NEVER:
         message = "hpa.manage is Never: point your own HPA at desired-load"
         return Condition(conditions.ABLE_TO_SCALE, "True", "PublishOnly", message)
@@ -107,13 +115,13 @@ def _as_it_stands(
     ours: tuple[Hpa, ...],
     others: Iterable[Hpa],
     strays: tuple[Hpa, ...],
-    scaled_object: str | None,
+    other: Rival | None,
 ) -> Plan:
     """An edit that went wrong takes nothing away; what stands yields to others as ever."""
     if not ours:
         return Plan(removes=strays, keeps=TOLD_WITHOUT_HPA)
     child = ours[0]
-    refusal = rivals.refusal(scaler, child.target, child.name, scalers, others, scaled_object)
+    refusal = rivals.refusal(scaler, child.target, child.name, scalers, others, other)
     if refusal is not None:
         return Plan(removes=(*ours, *strays), conditions=(refusal,))
     able = _able(child.name, child.target, child)

@@ -19,9 +19,9 @@ from budaiscaler.kube.port import Kube
 from controller import planning
 from controller.hpas import Hpa
 from controller.keeping import Keeper, drops_tolerance
+from controller.other_tools import OtherTools
 from controller.planning import Plan
 from controller.reporting import Reporter
-from controller.scaled_objects import ScaledObjects
 from controller.targets import Targets
 
 
@@ -38,7 +38,7 @@ class Reconciler:
     kube: Kube
     scalers: Cache[Scaler]
     hpas: Cache[Hpa]
-    scaled_objects: ScaledObjects
+    other_tools: OtherTools
     recorder: Recorder
     writer: StatusWriter
     wall_clock: Callable[[], datetime]
@@ -80,7 +80,7 @@ class Reconciler:
             told = [Condition(conditions.ABLE_TO_SCALE, "False", "HPARefused", message)]
         for hpa in intent.removes:
             await self.keeper.remove(hpa, scaler.ref)
-        await self.reporter.report(scaler, told, intent.keeps, self._last_scale_time(scaler))
+        await self.reporter.report(scaler, told, intent.keeps, self._children(scaler))
 
     async def _give_back(self, key: Key) -> None:
         """Of a scaler that goes the cluster collects what we made; what we took over is returned.
@@ -97,9 +97,10 @@ class Reconciler:
         target = planning.workload(scaler, all_hpas)
         if target is None:
             return planning.plan(scaler, scalers, all_hpas, None)
-        scaled_object = await self.scaled_objects.on(scaler.namespace, target)
+        other = await self.other_tools.on(scaler.namespace, target)
         # As of now: while we asked, the caches went on.
-        return planning.plan(scaler, *self.targets.around(scaler), scaled_object)
+        paused = scaler.paused(self.wall_clock())
+        return planning.plan(scaler, *self.targets.around(scaler), other, paused)
 
     async def _ensure(self, scaler: Scaler, intent: Plan) -> Iterable[Condition]:
         """Have the HPA as it is wanted; gives what there is to tell of what the server made."""
@@ -109,10 +110,6 @@ class Reconciler:
         made = await self.keeper.ensure(scaler, intent.wanted, live, intent.replaces)
         return (planning.inexact(),) if drops_tolerance(made) else ()
 
-    def _last_scale_time(self, scaler: Scaler) -> str | None:
-        times = [
-            str(hpa.status["lastScaleTime"])
-            for hpa in self.targets.hpas_of((scaler.namespace, scaler.name))
-            if hpa.is_child_of(scaler.name, scaler.uid) and hpa.status.get("lastScaleTime")
-        ]
-        return max(times, default=None)
+    def _children(self, scaler: Scaler) -> list[Hpa]:
+        marked = self.targets.hpas_of((scaler.namespace, scaler.name))
+        return [hpa for hpa in marked if hpa.is_child_of(scaler.name, scaler.uid)]

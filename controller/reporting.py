@@ -13,12 +13,15 @@ from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
+from controller import history
+from controller.hpas import Hpa
 
 OWNED_CONDITIONS = (
     conditions.ABLE_TO_SCALE,
     conditions.SCALE_TO_ZERO,
     conditions.EXACT_SCALING,
 )
+OWNED_FIELDS = ("lastScaleTime", "scalingHistory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,11 @@ class Reporter:
         self.writer.forget((scaler.namespace, scaler.name))
 
     async def report(
-        self, scaler: Scaler, told: Sequence[Condition], keeps: Sequence[str], scaled_at: str | None
+        self,
+        scaler: Scaler,
+        told: Sequence[Condition],
+        keeps: Sequence[str],
+        children: Sequence[Hpa] = (),
     ) -> None:
         """Bring the status up to date.
 
@@ -57,7 +64,8 @@ class Reporter:
             scaler: whose status.
             told: all conditions there are to tell; one of ours that is not among them goes.
             keeps: reasons for which it stays all the same.
-            scaled_at: when one of its HPAs last scaled; None leaves the time that is known.
+            children: its HPAs, which tell how the workload was scaled; what is known of earlier
+                ones stays.
         """
         last = self._reported.get(scaler.uid)
         before = last.status["conditions"] if last is not None else ()
@@ -73,9 +81,7 @@ class Reporter:
             if condition["reason"] in keeps and condition["type"] not in told_of
         ]
         status: dict[str, Any] = {"conditions": sorted(rendered, key=_by_type)}
-        scaled_at = scaled_at or previous.get("lastScaleTime")
-        if scaled_at is not None:
-            status["lastScaleTime"] = scaled_at
+        status |= _scalings(previous, children, scaler)
         if standing == status:
             self._reported[scaler.uid] = _Reported(status, standing)
             return
@@ -101,11 +107,20 @@ def _by_type(condition: Json) -> str:
     return str(condition["type"])
 
 
+def _scalings(previous: Json, children: Sequence[Hpa], scaler: Scaler) -> Json:
+    """When and how the workload was scaled; what is empty is left out."""
+    known_at = previous.get("lastScaleTime")
+    before = previous.get("scalingHistory") or ()
+    scalings = {
+        "lastScaleTime": history.last_scale_time(children) or known_at,
+        "scalingHistory": history.follow(before, known_at, children, scaler.status),
+    }
+    return {key: value for key, value in scalings.items() if value}
+
+
 def _standing(scaler: Scaler, also: Iterable[Json]) -> Json:
     """Our share of the status as it stands: our conditions, and those `also` of their types."""
     types = {*OWNED_CONDITIONS, *(condition["type"] for condition in also)}
     owned = [c for c in scaler.status.get("conditions") or () if c.get("type") in types]
     share: Json = {"conditions": sorted(owned, key=_by_type)}
-    if "lastScaleTime" in scaler.status:
-        share["lastScaleTime"] = scaler.status["lastScaleTime"]
-    return share
+    return share | {key: scaler.status[key] for key in OWNED_FIELDS if key in scaler.status}

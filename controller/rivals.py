@@ -11,12 +11,13 @@ from collections.abc import Iterable
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.api import naming
-from budaiscaler.domain.api.budaiscaler import Manage, Strategy
+from budaiscaler.domain.api.budaiscaler import Manage, Mode, Strategy
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.evaluator.scalers import Scaler
 from controller import hpas
 from controller.hpas import Hpa, Target
+from controller.other_tools import Rival
 
 
 def acts(scaler: Scaler) -> bool:
@@ -27,7 +28,8 @@ def acts(scaler: Scaler) -> bool:
     spec = scaler.spec
     if isinstance(spec, InvalidSpecError) or scaler.deleting:
         return False
-    return spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.AUTO
+    is_own = spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.AUTO
+    return is_own and spec.mode is Mode.AUTO
 
 
 def refusal(
@@ -36,7 +38,7 @@ def refusal(
     name: str,
     scalers: Iterable[Scaler],
     theirs: Iterable[Hpa],
-    scaled_object: str | None,
+    other: Rival | None,
 ) -> Condition | None:
     """Say why a scaler must not act on a workload; None when it may.
 
@@ -46,7 +48,7 @@ def refusal(
         name: of the HPA by which it would.
         scalers: those that live, as far as they are on the workload or hold an HPA of `theirs`.
         theirs: HPAs that are not the scaler's.
-        scaled_object: name of a KEDA ScaledObject on the workload, if there is one.
+        other: an autoscaler of another tool on the workload, if there is one.
     """
     living = {other.uid: other for other in scalers}
     older = _oldest_rival(scaler, target, living.values())
@@ -64,10 +66,10 @@ def refusal(
         elif _age(holder) < _age(scaler):
             whose = f"HPA {hpa.name} of BudAIScaler {holder.name}, which is older,"
             return _conflict(f"{whose} is on the same workload")
-    if scaled_object is not None:
+    if other is not None:
         message = (
-            f"ScaledObject {scaled_object} is on the same workload, so we only publish: "
-            "remove it, or set spec.hpa.manage: Never"
+            f"{other.who} is on the same workload, so we only publish: {other.remedy}, or set "
+            "spec.hpa.manage: Never"
         )
         return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
     return None

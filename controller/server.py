@@ -18,8 +18,8 @@ from budaiscaler.kube.resources import BUDAISCALERS, HPAS
 from budaiscaler.runtime import probes
 from controller.hpas import project_hpa
 from controller.keeping import FIELD_MANAGER
+from controller.other_tools import OtherTools
 from controller.reconcile import Reconciler
-from controller.scaled_objects import ScaledObjects
 from controller.settings import ControllerSettings
 from controller.telemetry import Figures
 from controller.work import ControllerWork
@@ -34,7 +34,7 @@ async def run(kube: Kube, settings: ControllerSettings) -> None:
         kube=kube,
         scalers=scalers,
         hpas=all_hpas,
-        scaled_objects=ScaledObjects(kube),
+        other_tools=OtherTools(kube),
         recorder=recorder,
         writer=StatusWriter(kube, FIELD_MANAGER, time.monotonic),
         wall_clock=lambda: datetime.now(UTC),

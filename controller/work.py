@@ -58,12 +58,17 @@ class ControllerWork:
         # with it the renewal of the Lease.
         await asyncio.sleep(0)
         await self.reconciler.reconcile(key)
-        if key in self.reconciler.scalers.objects:
-            # Watches tell of everything but what other tools do without an HPA.
-            delay_s = self.resync_s * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-            self._queue.add_after(key, delay_s)
-        else:
+        scaler = self.reconciler.scalers.objects.get(key)
+        if scaler is None:
             self._queue.forget(key)
+            return
+        # Watches tell of everything but what other tools do without an HPA, and the end of a pause.
+        delay_s = self.resync_s * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        now = self.reconciler.wall_clock()
+        until = scaler.paused(now).until
+        if until is not None:
+            delay_s = min(delay_s, (until - now).total_seconds())
+        self._queue.add_after(key, delay_s)
 
     def _on_scaler(self, key: Key, old: Scaler | None, new: Scaler | None) -> None:
         if old is not None and (new is None or new.uid != old.uid):
@@ -94,7 +99,7 @@ class ControllerWork:
 
 def _asked(scaler: Scaler) -> tuple[object, ...]:
     """What a user asked for; a status that we wrote ourselves is no reason to look again."""
-    return scaler.uid, scaler.generation, scaler.deleting, tuple(scaler.annotations.items())
+    return *scaler.asked, scaler.deleting
 
 
 def _targets(scaler: Scaler | None) -> set[Target]:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from budaiscaler.domain import readings
+from budaiscaler.domain import pausing, readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decision import Coverage, Observation, Replicas, Shortfall, State
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from budaiscaler.kube.port import Json
 from tests import samples
@@ -85,6 +86,14 @@ def replicas(draw: st.DrawFn) -> Replicas:
 
 
 @st.composite
+def pauses(draw: st.DrawFn) -> Pausing:
+    """Nothing paused, or any direction, with an end after `NOON` or without."""
+    up, down = draw(st.sampled_from([(False, False), (True, False), (False, True), (True, True)]))
+    until = draw(st.none() | st.integers(1, 3600).map(lambda s: NOON + timedelta(seconds=s)))
+    return Pausing(up, down, until, reason=pausing.BY_ANNOTATION, message="it is paused")
+
+
+@st.composite
 def shortfalls(draw: st.DrawFn) -> Shortfall:
     """Any memory of a loss."""
     times = sorted(draw(st.lists(st.integers(0, 3600), min_size=3, max_size=3)), reverse=True)
@@ -155,5 +164,7 @@ def worlds(draw: st.DrawFn, *, says: st.SearchStrategy[Observed] = observed) -> 
         if says is not observed or draw(st.integers(0, 9))
     }
     measured = draw(st.none() | st.floats(0, 3600))
-    seen = Observation(draw(replicas()), said, measured, exact=draw(st.booleans()))
+    seen = Observation(
+        draw(replicas()), said, measured, exact=draw(st.booleans()), paused=draw(pauses())
+    )
     return World(spec, seen, draw(states()))

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from budaiscaler.domain import pausing
 from budaiscaler.domain.conditions import Condition
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import Observed
 
 
@@ -51,6 +53,7 @@ class Code(StrEnum):
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
+    PAUSED = "Paused"
     RESULT = "Result"
 
 
@@ -98,12 +101,16 @@ class Observation:
         startup_p95_s: measured start-up of this workload's pods in seconds; None until measured.
         exact: whether the HPA that acts has no dead band of its own; False where the API server
             drops its `tolerance`.
+        paused: which directions are.
+        contested_by: field manager that keeps writing the workload's replicas; None for none.
     """
 
     replicas: Replicas
     readings: Mapping[str, Observed]
     startup_p95_s: float | None = None
     exact: bool = True
+    paused: Pausing = pausing.NOTHING
+    contested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -174,7 +175,8 @@ class Evaluator:
                 self._forget(key, old.uid)
         if new is None or not self._is_ours(new):
             return
-        is_new = old is None or (old.uid, old.generation) != (new.uid, new.generation)
+        # An annotation raises no generation, and is asked for as much as what stands in the spec.
+        is_new = old is None or old.asked != new.asked
         if is_new and key not in self._evaluating:
             self._schedule.set(key, self.clock())
 
@@ -232,12 +234,19 @@ class Evaluator:
             self._forget(key, scaler.uid)  # it went meanwhile, and what was just kept of it goes
         if now is None:
             return
-        if (now.uid, now.generation) != (scaler.uid, scaler.generation):
+        if now.asked != scaler.asked:
             self._schedule.set(key, self.clock())  # it was edited meanwhile
             return
         # After the first, spread over the interval; then keep the phase, give or take.
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
-        self._schedule.set(key, started_s + self.interval_s * self.random.uniform(low, high))
+        due_s = started_s + self.interval_s * self.random.uniform(low, high)
+        self._schedule.set(key, min(due_s, self._pause_ends_s(now)))
+
+    def _pause_ends_s(self, scaler: Scaler) -> float:
+        """When a pause ends by itself: nobody edits anything then."""
+        now = self.wall_clock()
+        until = scaler.paused(now).until
+        return self.clock() + (until - now).total_seconds() if until is not None else math.inf
 
     def _current(self, key: Key) -> Scaler | None:
         """The scaler as it is now, if it is one of ours."""

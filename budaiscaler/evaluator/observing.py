@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from budaiscaler.domain import conditions, readings
+from budaiscaler.domain import conditions, contests, readings
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
@@ -87,6 +87,7 @@ class Observer:
             observed,
             startup_p95_s(workload),
             exact=exactness is None or exactness.get("status") != "False",
+            contested_by=contests.contested_by(workload.writes, self.clock()),
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:

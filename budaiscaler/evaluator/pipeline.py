@@ -96,8 +96,9 @@ class Pipeline:
                 _log.exception("evaluation_failed", namespace=scaler.namespace, name=scaler.name)
             self.counters.failures += 1
             self.outcomes[scaler.namespace, scaler.name] = Outcome(None, None)
+            now = self.wall_clock()
             return reporting.of_failure(
-                error, scaler.generation, memory.state, memory.written, self.wall_clock()
+                error, scaler.generation, memory.state, memory.written, now, scaler.paused(now)
             )
 
     async def _decide(self, scaler: Scaler, memory: Memory) -> reporting.Report:
@@ -110,6 +111,7 @@ class Pipeline:
         memory.target = target
         observation = await self.observer.observe(scaler, scaler.spec)
         now = self.wall_clock()
+        observation = dataclasses.replace(observation, paused=scaler.paused(now))
         decision, state = decide(scaler.spec, observation, memory.state, now)
         key = (scaler.namespace, scaler.name)
         before = self.outcomes.get(key)

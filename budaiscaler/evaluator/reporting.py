@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from budaiscaler.domain import conditions, times
+from budaiscaler.domain import conditions, pausing, times
 from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.conditions import Condition, Transition
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator import restoring
 
 Status = dict[str, Any]
 EventType = Literal["Normal", "Warning"]
 
-_WARNINGS = (conditions.UNIT_ASSUMED, conditions.FALLBACK)
+_WARNINGS = (conditions.UNIT_ASSUMED, conditions.FALLBACK, conditions.CONTESTED)
 """Conditions that are an event when they come to hold."""
 
 
@@ -86,6 +87,7 @@ def of_failure(
     state: State,
     previous: Mapping[str, Any],
     now: datetime,
+    paused: Pausing = pausing.NOTHING,
 ) -> Report:
     """Report that no decision could be made.
 
@@ -109,11 +111,12 @@ def of_failure(
         Condition(conditions.SCALING_ACTIVE, "False", reason, message),
     ]
     if not isinstance(error, InvalidSpecError):
-        # It is about the spec alone; dropped, it would be told anew after every failure.
+        wanted.append(paused.condition)
+        # Dropped, they would be told anew after every failure.
         wanted += [
             Condition(c["type"], c["status"], c["reason"], c["message"])
             for c in previous.get("conditions") or ()
-            if c["type"] == conditions.UNIT_ASSUMED
+            if c["type"] in (conditions.UNIT_ASSUMED, conditions.CONTESTED)
         ]
     return _with_conditions(status, wanted, generation, previous, now)
 
@@ -143,6 +146,19 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
         warning = by_type.get(kind)
         if warning is not None and warning.now.status == "True":
             yield "Warning", kind, warning.now.message
+    paused = by_type.get(conditions.PAUSED)
+    if paused is not None:
+        yield from _of_pause(paused)
+
+
+def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:
+    """A pause begins and ends; that there is none from the start is no news."""
+    if paused.now.status == "Unknown":
+        yield "Warning", paused.now.reason, paused.now.message
+    elif paused.now.status == "True":
+        yield "Normal", paused.now.reason, paused.now.message
+    elif paused.before is not None:
+        yield "Normal", "Resumed", paused.now.message
 
 
 def _ready(observation: Observation, decision: Decision) -> Condition:

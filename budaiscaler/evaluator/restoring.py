@@ -19,6 +19,8 @@ OWNED_CONDITIONS = (
     conditions.UNIT_ASSUMED,
     conditions.PARTIAL_DATA,
     conditions.FALLBACK,
+    conditions.PAUSED,
+    conditions.CONTESTED,
 )
 
 OWNED_FIELDS = (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from budaiscaler.domain import pausing
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.api.base import API_VERSION, GROUP
 from budaiscaler.domain.api.budaiscaler import KIND, ScalerSpec
 from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.kube.events import ObjectRef
 from budaiscaler.kube.port import Json
 
@@ -40,6 +43,17 @@ class Scaler:
     def ref(self) -> ObjectRef:
         """For events on it."""
         return ObjectRef(API_VERSION, KIND, self.namespace, self.name, self.uid)
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What a user asked for: it differs after an edit, and not after a status write."""
+        return self.uid, self.generation, tuple(sorted(self.annotations.items()))
+
+    def paused(self, now: datetime) -> Pausing:
+        """What is paused; of a spec that cannot be read, nothing is known."""
+        if isinstance(self.spec, InvalidSpecError):
+            return pausing.NOTHING
+        return pausing.effective(self.spec.paused, self.annotations, now)
 
     def condition(self, kind: str) -> Mapping[str, Any] | None:
         """The condition of that type as last seen."""

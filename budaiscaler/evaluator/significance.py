@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from budaiscaler.domain import times
+from budaiscaler.domain import conditions, times
 from budaiscaler.evaluator.restoring import value_of
 
 MINOR_WRITE_EVERY_S = 60.0
@@ -20,6 +20,9 @@ a tenth of the adapter's time."""
 VALUE_MOVED = 0.05
 NEXT_MOVED = timedelta(minutes=1)
 """A bound that is measured anew with each start is about the same."""
+
+_READ_BY_PEOPLE = (conditions.PAUSED, conditions.CONTESTED)
+"""Conditions whose message somebody waits for, and in which nothing jitters."""
 
 _ACTED_ON = ("observedGeneration", "actualScale", "desiredScale", "holdingSince")
 
@@ -63,8 +66,11 @@ def is_jitter(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     )
 
 
-def _verdicts(status: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    return {(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or ()}
+def _verdicts(status: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:
+    return {
+        (c["type"], c["status"], c["reason"], c["message"] if c["type"] in _READ_BY_PEOPLE else "")
+        for c in status.get("conditions") or ()
+    }
 
 
 def _source_changed(

@@ -46,6 +46,7 @@ def _segment(text: str) -> str:
 BUDAISCALERS = Resource("scaler.bud.studio", "v1alpha1", "budaiscalers")
 HPAS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects")
+VERTICAL_POD_AUTOSCALERS = Resource("autoscaling.k8s.io", "v1", "verticalpodautoscalers")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets")
 REPLICA_SETS = Resource("apps", "v1", "replicasets")

@@ -14,6 +14,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from budaiscaler.domain import contests
+from budaiscaler.domain.contests import Write
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.kube import resources, selectors
@@ -32,12 +34,15 @@ class Owner:
 
     Attributes:
         selector: of its pods, in the form of a request.
+        writer: field manager of its replicas, if they were written in its manifest; None where
+            something scaled it last.
     """
 
     uid: str
     replicas: int
     owner_uid: str | None
     selector: str = ""
+    writer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Workload:
         pods: the live ones that it owns or, of a custom kind, that its scale selects.
         pods_per_replica: more than one where a replica is a group of pods.
         selector: of its pods, in the form of a request; others may match it too.
+        writes: the latest changes of its replicas by others than autoscalers, oldest first.
     """
 
     replicas: Replicas
@@ -57,6 +63,7 @@ class Workload:
     pods: tuple[Pod, ...] = ()
     pods_per_replica: int = 1
     selector: str = ""
+    writes: tuple[Write, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,11 +82,13 @@ class Workloads:
     _pods_by_owner: dict[str, dict[str, Pod]] = field(init=False)
     _owned: dict[str, set[str]] = field(init=False)
     _starts: dict[str, deque[float]] = field(init=False)
+    _writes: dict[str, deque[Write]] = field(init=False)
     _known: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._pods_by_owner, self._owned = defaultdict(dict), defaultdict(set)
         self._starts = defaultdict(lambda: deque(maxlen=STARTS_KEPT))
+        self._writes = defaultdict(lambda: deque(maxlen=contests.WRITES_KEPT))
         self._scales = ScaleReader(self.kube, self.clock)
         self._owners = {
             kind: Cache(self.kube, resource.collection(), project_owner, clock=self.clock)
@@ -140,7 +149,11 @@ class Workloads:
             unschedulable=sum(pod.unschedulable for pod in pods),
         )
         return Workload(
-            replicas, tuple(self._startups(owner_uids)), tuple(pods), selector=owner.selector
+            replicas,
+            tuple(self._startups(owner_uids)),
+            tuple(pods),
+            selector=owner.selector,
+            writes=tuple(self._writes.get(owner.uid, ())),
         )
 
     def _startups(self, owner_uids: tuple[str, ...]) -> Iterator[float]:
@@ -164,8 +177,11 @@ class Workloads:
         if old is not None and (new is None or new.uid != old.uid):
             self._known.discard(old.uid)
             self._starts.pop(old.uid, None)
+            self._writes.pop(old.uid, None)
         if new is not None:
             self._known.add(new.uid)
+        if old is not None and new is not None and _is_rewritten(old, new):
+            self._writes[new.uid].append(Write(str(new.writer), self.clock()))
         if old is not None and old.owner_uid is not None:
             siblings = self._owned[old.owner_uid]
             siblings.remove(old.uid)
@@ -182,4 +198,31 @@ def project_owner(raw: Json, _: Owner | None) -> Owner:
         replicas=int(raw.get("spec", {}).get("replicas", 1)),
         owner_uid=controller(raw["metadata"]).get("uid"),
         selector=selectors.render(raw.get("spec", {}).get("selector") or {}),
+        writer=_writer(raw["metadata"]),
     )
+
+
+CLUSTER = "kube-controller-manager"
+"""It writes the replicas of the ReplicaSets of a Deployment."""
+
+
+def _is_rewritten(old: Owner, new: Owner) -> bool:
+    is_same = old.uid == new.uid and new.writer is not None
+    return is_same and old.replicas != new.replicas
+
+
+def _writer(metadata: Json) -> str | None:
+    """Field manager that has the replicas: who changes a value is the only one left to have it.
+
+    Whoever scales, a person too, does so through the subresource, and says so. After that, another
+    that applies the same number has the replicas beside it, and changed nothing.
+    """
+    writer = None
+    for entry in metadata.get("managedFields") or ():
+        fields = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        if "f:replicas" not in fields:
+            continue
+        if entry.get("subresource") or entry.get("manager") == CLUSTER:
+            return None
+        writer = str(entry.get("manager") or "unknown")
+    return writer

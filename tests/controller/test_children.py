@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from budaiscaler.domain import pausing
 from budaiscaler.domain.api.behavior import ScalingRules
 from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.kube.port import Json
 from controller import children
 from tests.controller import world
@@ -37,11 +39,11 @@ DOWN: Json = {
 GENTLY: Json = {**DOWN, "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}]}
 
 
-def rendered(**fields: Any) -> Json:
+def rendered(paused: Pausing = pausing.NOTHING, **fields: Any) -> Json:
     """The HPA of a scaler with these fields."""
     scaler = world.scaler(**fields)
     assert not isinstance(scaler.spec, InvalidSpecError)
-    return children.hpa(scaler, scaler.spec, "chat-hpa")
+    return children.hpa(scaler, scaler.spec, "chat-hpa", paused=paused)
 
 
 def test_the_whole_child() -> None:
@@ -176,3 +178,27 @@ def test_an_adopted_child_is_marked_and_not_owned() -> None:
         "annotations": {"scaler.bud.studio/adopted-by": "chat/scaler-chat"},
     }
     assert adopted["spec"] == rendered()["spec"]
+
+
+@pytest.mark.parametrize("behavior", [None, {"scaleUp": RULES, "scaleDown": RULES}])
+@pytest.mark.parametrize(
+    ("paused", "ways"),
+    [
+        pytest.param(Pausing(), set(), id="not"),
+        pytest.param(Pausing(up=True), {"scaleUp"}, id="up"),
+        pytest.param(Pausing(down=True), {"scaleDown"}, id="down"),
+        pytest.param(Pausing(up=True, down=True), {"scaleUp", "scaleDown"}, id="both"),
+    ],
+)
+def test_a_paused_direction_is_switched_off(
+    paused: Pausing, ways: set[str], behavior: Json | None
+) -> None:
+    """By its policy, so that no metric gets past it; everything else stays for when it is over."""
+    fields: dict[str, Any] = {"behavior": behavior} if behavior is not None else {}
+    free, held = rendered(**fields), rendered(paused, **fields)
+    for way in ways:
+        assert held["spec"]["behavior"][way]["selectPolicy"] == "Disabled"
+        held["spec"]["behavior"][way]["selectPolicy"] = (
+            (behavior or {}).get(way, {}).get("selectPolicy", "Max")
+        )
+    assert held == free

@@ -6,24 +6,22 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.api import naming
 from controller.hpas import Hpa, project_hpa
-from controller.planning import Plan, plan
+from controller.other_tools import Rival
+from controller.planning import plan
+from tests.controller.plans import (
+    ADOPTING,
+    FOREIGN,
+    OWN,
+    OWNED,
+    PUBLISH,
+    RECOMMEND,
+    STRATEGY,
+    verdict,
+)
 from tests.controller.world import hpa, raw_hpa, scaler
 
-ADOPTING = {naming.ADOPT_ANNOTATION: "theirs"}
-OWN = "scaler-chat"
 CPU = {"metrics": [{"type": "Resource"}]}
-
-
-def verdict(plan: Plan) -> tuple[str | None, str | None, tuple[str, ...], list[tuple[str, ...]]]:
-    """What is wanted, replaced and removed, by name, and the conditions without their messages."""
-    return (
-        plan.wanted["metadata"]["name"] if plan.wanted else None,
-        plan.replaces.name if plan.replaces else None,
-        tuple(one.name for one in plan.removes),
-        [(told.type, told.status, told.reason) for told in plan.conditions],
-    )
 
 
 def another_groups(name: str) -> Hpa:
@@ -44,12 +42,6 @@ def merely_listed(name: str) -> Hpa:
     raw = raw_hpa(name, owner="x", owner_kind="Tool")
     raw["metadata"]["ownerReferences"][0]["controller"] = False
     return project_hpa(raw, None)
-
-
-OWNED = ("AbleToScale", "True", "HPAOwned")
-FOREIGN = ("AbleToScale", "False", "ForeignAutoscaler")
-PUBLISH = ("AbleToScale", "True", "PublishOnly")
-STRATEGY = ("Ready", "False", "StrategyNotSupported")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +176,14 @@ STRATEGY = ("Ready", "False", "StrategyNotSupported")
             None, None, ("theirs",), [PUBLISH], id="never-after-adoption",
         ),
         pytest.param(
+            {"mode": "Recommend"}, [hpa(owner=OWN), hpa("theirs")], None, None, ("chat-hpa",),
+            [RECOMMEND], id="recommend",
+        ),
+        pytest.param(
+            {"mode": "Recommend", "annotations": ADOPTING}, [hpa("theirs", adopter=OWN)],
+            None, None, ("theirs",), [RECOMMEND], id="recommend-after-adoption",
+        ),
+        pytest.param(
             {"scalingStrategy": "KPA"}, [hpa(owner=OWN)], None, None, ("chat-hpa",), [STRATEGY],
             id="another-strategy",
         ),
@@ -261,164 +261,13 @@ def test_a_refusal_says_who_and_what_to_do(
     assert ("adopt-hpa" in told.message) == ("adopt-hpa: theirs" in words)
 
 
-def test_a_scaled_object_wins() -> None:
-    """A ScaledObject on the workload is an autoscaler like a foreign HPA; ours goes."""
+def test_another_tools_autoscaler_wins() -> None:
+    """A ScaledObject, say, on the workload is an autoscaler like a foreign HPA; ours goes."""
     subject = scaler()
-    planned = plan(subject, [subject], [hpa(owner=OWN)], "queue")
+    planned = plan(subject, [subject], [hpa(owner=OWN)], Rival("ScaledObject queue", "remove it"))
 
     assert verdict(planned) == (None, None, ("chat-hpa",), [FOREIGN])
     assert "ScaledObject queue" in planned.conditions[0].message
-
-
-JANUARY, FEBRUARY = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
-
-
-@pytest.mark.parametrize(
-    ("mine", "other", "is_mine"),
-    [
-        pytest.param({"created": JANUARY}, {"created": FEBRUARY}, True, id="i-am-older"),
-        pytest.param({"created": FEBRUARY}, {"created": JANUARY}, False, id="i-am-younger"),
-        pytest.param({"uid": "a"}, {"uid": "b"}, True, id="tie-by-uid"),
-        pytest.param({"uid": "b"}, {"uid": "a"}, False, id="tie-by-uid-the-other-way"),
-        pytest.param(
-            {"created": FEBRUARY},
-            {"created": JANUARY, "scaleTargetRef": {"name": "code"}},
-            True,
-            id="older-elsewhere",
-        ),
-        pytest.param(
-            {"created": FEBRUARY},
-            {"created": JANUARY, "hpa": {"manage": "Never"}},
-            True,
-            id="older-only-publishes",
-        ),
-        pytest.param(
-            {"created": FEBRUARY},
-            {"created": JANUARY, "scalingStrategy": "KPA"},
-            True,
-            id="older-has-a-strategy-that-nobody-decides",
-        ),
-        pytest.param(
-            {"created": FEBRUARY},
-            {"created": JANUARY, "deleting": True},
-            True,
-            id="older-is-being-deleted",
-        ),
-        pytest.param(
-            {"created": FEBRUARY},
-            {"created": JANUARY, "maxReplicas": 0},
-            True,
-            id="older-is-invalid",
-        ),
-        pytest.param(
-            {"created": FEBRUARY},
-            {
-                "created": JANUARY,
-                "scaleTargetRef": {"apiVersion": "apps/v1beta1", "name": "chat"},
-            },
-            False,
-            id="the-same-workload-by-another-version",
-        ),
-    ],
-)
-def test_of_two_scalers_the_older_acts(
-    mine: dict[str, Any], other: dict[str, Any], *, is_mine: bool
-) -> None:
-    """One of two scalers on a workload acts, the same one whoever is asked; ties go by uid."""
-    subject, rival = scaler(**mine), scaler("rival", **other)
-    planned = plan(subject, [rival, subject], [], None)
-
-    assert (planned.wanted is not None) == is_mine
-    if not is_mine:
-        assert verdict(planned)[3] == [("AbleToScale", "False", "ConflictDetected")]
-        assert "BudAIScaler rival is older" in planned.conditions[0].message
-
-
-def test_the_younger_gives_its_child_up() -> None:
-    """An HPA that the younger has, from when it was alone, goes; the older's is not in its way."""
-    older, younger = scaler("older", created=JANUARY), scaler("younger", created=FEBRUARY)
-    hpas = [hpa("younger-hpa", owner=younger.uid, owner_name="younger")]
-    both = [older, younger]
-
-    assert verdict(plan(younger, both, hpas, None))[:3] == (None, None, ("younger-hpa",))
-    assert verdict(plan(older, both, hpas, None))[:3] == ("older-hpa", None, ())
-
-
-@pytest.mark.parametrize(
-    ("mine", "theirs", "is_mine"),
-    [
-        pytest.param(FEBRUARY, {"created": JANUARY, "maxReplicas": 0}, False, id="invalid"),
-        pytest.param(JANUARY, {"created": FEBRUARY, "maxReplicas": 0}, True, id="but-younger"),
-        pytest.param(
-            FEBRUARY,
-            {"created": JANUARY, "scaleTargetRef": {"name": "code"}},
-            False,
-            id="about-to-turn-elsewhere",
-        ),
-        pytest.param(FEBRUARY, {"created": JANUARY, "deleting": True}, False, id="deleting"),
-        pytest.param(
-            FEBRUARY, {"created": JANUARY, "scalingStrategy": "KPA"}, False, id="not-removed-yet"
-        ),
-    ],
-)
-@pytest.mark.parametrize("mark", ["owner", "adopter"])
-def test_the_hpa_of_an_older_scaler_is_waited_out(
-    mine: str, theirs: dict[str, Any], mark: str, *, is_mine: bool
-) -> None:
-    """Whatever became of the older scaler: while its HPA stands, there is no second one."""
-    subject, older = scaler(created=mine), scaler("older", **theirs)
-    standing = hpa("older-hpa", **{mark: older.uid}, owner_name="older")
-    planned = plan(subject, [subject, older], [standing], None)
-
-    assert (planned.wanted is not None) == is_mine
-    if not is_mine:
-        assert verdict(planned)[3] == [("AbleToScale", "False", "ConflictDetected")]
-        assert "HPA older-hpa of BudAIScaler older" in planned.conditions[0].message
-
-
-def test_what_a_dead_scaler_made_is_not_waited_for() -> None:
-    """The cluster collects it, so a scaler that was made anew need not go through a complaint."""
-    subject = scaler()
-    left = hpa("older-hpa", owner="scaler-older", owner_name="older")
-
-    assert verdict(plan(subject, [subject], [left], None))[0] == "chat-hpa"
-
-
-def test_the_hpa_of_a_broken_scaler_yields_to_an_older_one() -> None:
-    """The younger cannot be asked what it wants; the older acts, so its HPA goes all the same."""
-    older, broken = scaler("older", created=JANUARY), scaler(created=FEBRUARY, maxReplicas=0)
-    standing = hpa(owner=broken.uid)
-    planned = plan(broken, [older, broken], [standing], None)
-
-    assert verdict(planned) == (
-        None,
-        None,
-        ("chat-hpa",),
-        [("AbleToScale", "False", "ConflictDetected")],
-    )
-
-
-def test_what_another_scaler_took_over_is_not_adopted() -> None:
-    """One that lives has it, so nobody takes it away, and the message says who it is."""
-    other = scaler("code", scaleTargetRef={"name": "code"})
-    subject = scaler(annotations=ADOPTING)
-    taken = hpa("theirs", adopter=other.uid, owner_name="code")
-    planned = plan(subject, [other, subject], [taken], None)
-
-    assert verdict(planned) == (None, None, (), [FOREIGN])
-    assert "taken over by BudAIScaler code" in planned.conditions[0].message
-    assert "adopt-hpa" not in planned.conditions[0].message
-
-
-def test_another_scalers_child_is_not_adopted() -> None:
-    """The annotation takes nothing from a scaler that lives, and offers no way to do so."""
-    other = scaler("code", scaleTargetRef={"name": "code"})
-    subject = scaler(annotations={naming.ADOPT_ANNOTATION: "code-hpa"})
-    taken = hpa("code-hpa", target="code", owner=other.uid, owner_name="code")
-    planned = plan(subject, [other, subject], [taken], None)
-
-    assert verdict(planned) == (None, None, (), [FOREIGN])
-    assert "owned by BudAIScaler code" in planned.conditions[0].message
 
 
 def test_what_the_native_controller_cannot_is_passed_on() -> None:

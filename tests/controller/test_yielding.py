@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.api import naming
-from budaiscaler.domain.errors import ForbiddenError, NotFoundError
-from budaiscaler.kube.resources import SCALED_OBJECTS
-from controller.scaled_objects import ABSENT_S, REMEMBER_S, ScaledObjects
-from tests.controller.world import NAMESPACE, RESYNC_S, World, settle
-from tests.evaluator.world import loop_s, running
-from tests.fakes.kube import FakeKube
+from budaiscaler.domain.errors import NotFoundError
+from tests.controller.world import RESYNC_S, World, settle
+from tests.evaluator.world import running
 
 pytestmark = pytest.mark.looptime
 
@@ -229,23 +226,6 @@ async def test_an_older_scaler_that_comes_back_wins(world: World) -> None:
         assert world.condition(name="second") == ("False", "ConflictDetected")
 
 
-async def test_keda_is_noticed_without_a_watch(world: World) -> None:
-    """A ScaledObject makes no event of ours; the next looks find it, and that it is gone."""
-    world.add_scaled_object("elsewhere", target="code")
-    world.add_scaler()
-    async with world.controlled():
-        assert world.condition() == ("True", "HPAOwned")
-        world.add_scaled_object("queue")
-        await asyncio.sleep(2 * RESYNC_S)
-        assert world.hpas() == {}
-        assert world.condition() == ("False", "ForeignAutoscaler")
-        assert "ScaledObject queue" in world.message()
-
-        world.kube.remove(SCALED_OBJECTS.item(NAMESPACE, "queue"))
-        await asyncio.sleep(2 * RESYNC_S)
-        assert list(world.hpas()) == ["chat-hpa"]
-
-
 async def test_what_comes_while_keda_is_asked_counts(world: World) -> None:
     """A plan is made of what there is when it is made: no HPA of ours comes beside a foreign."""
     world.add_scaler()
@@ -256,44 +236,3 @@ async def test_what_comes_while_keda_is_asked_counts(world: World) -> None:
 
     assert world.condition() == ("False", "ForeignAutoscaler")
     assert [path for _, path in world.writes()] == ["budaiscalers/chat/status"]
-
-
-TARGET = ("apps", "Deployment", "chat")
-
-
-async def test_scaled_objects_are_listed_twice_a_minute_at_most(world: World) -> None:
-    """A thousand scalers of a namespace cost one list in half a minute."""
-    world.add_scaled_object("queue")
-    scaled_objects = ScaledObjects(world.kube, loop_s)
-    for _ in range(100):
-        assert await scaled_objects.on(NAMESPACE, TARGET) == "queue"
-    assert len(world.kube.made("get")) == 1
-
-    await asyncio.sleep(REMEMBER_S + 1)
-    assert await scaled_objects.on(NAMESPACE, TARGET) == "queue"
-    assert len(world.kube.made("get")) == 2
-
-
-@pytest.mark.parametrize(
-    ("error", "again_s"),
-    [
-        pytest.param(NotFoundError(404, "NotFound", "no such kind"), ABSENT_S, id="no-keda"),
-        pytest.param(ForbiddenError(403, "Forbidden", "no"), REMEMBER_S, id="not-allowed"),
-    ],
-)
-async def test_without_keda_nobody_is_asked_again_for_a_while(
-    error: NotFoundError | ForbiddenError, again_s: float
-) -> None:
-    """Where KEDA is not, or not ours to see, there is no ScaledObject, and few questions."""
-    kube = FakeKube()
-    kube.fail("get", "/scaledobjects", error)
-    scaled_objects = ScaledObjects(kube, loop_s)
-    for _ in range(10):
-        assert await scaled_objects.on(NAMESPACE, TARGET) is None
-    await asyncio.sleep(again_s - 1)
-    assert await scaled_objects.on(NAMESPACE, TARGET) is None
-    assert len(kube.made("get")) == 1
-
-    await asyncio.sleep(2)
-    assert await scaled_objects.on(NAMESPACE, TARGET) is None
-    assert len(kube.made("get")) == 2

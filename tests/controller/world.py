@@ -17,11 +17,16 @@ from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Cache
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
-from budaiscaler.kube.resources import BUDAISCALERS, HPAS, SCALED_OBJECTS
+from budaiscaler.kube.resources import (
+    BUDAISCALERS,
+    HPAS,
+    SCALED_OBJECTS,
+    VERTICAL_POD_AUTOSCALERS,
+)
 from controller.hpas import ADOPTED_BY, Hpa, Target, project_hpa
 from controller.keeping import FIELD_MANAGER
+from controller.other_tools import OtherTools, Rival
 from controller.reconcile import Reconciler
-from controller.scaled_objects import ScaledObjects
 from controller.work import ControllerWork
 from tests import samples
 from tests.evaluator.world import loop_s, running, wall
@@ -137,8 +142,8 @@ def _over(live: Any, applied: Any) -> Any:
 
 
 @dataclass(slots=True)
-class Looks(ScaledObjects):
-    """ScaledObjects, which every pass asks for.
+class Looks(OtherTools):
+    """Autoscalers of other tools, which every pass asks for.
 
     Attributes:
         asked: names of the workloads, in order.
@@ -148,13 +153,13 @@ class Looks(ScaledObjects):
     asked: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] | None = None
 
-    async def on(self, namespace: str, target: Target) -> str | None:
+    async def on(self, namespace: str, target: Target) -> Rival | None:
         self.asked.append(target[2])
         if self.meanwhile is not None:
             self.meanwhile()
             self.meanwhile = None
             await settle()
-        return await ScaledObjects.on(self, namespace, target)
+        return await OtherTools.on(self, namespace, target)
 
 
 @dataclass(slots=True)
@@ -186,6 +191,13 @@ class World:
         """Create a ScaledObject."""
         path = SCALED_OBJECTS.item(NAMESPACE, name)
         self.kube.put(path, {"spec": {"scaleTargetRef": {"name": target}}})
+
+    def add_vertical(self, name: str, mode: str | None, target: str = "chat") -> None:
+        """Create a VerticalPodAutoscaler; None is the mode that is the default."""
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}
+        policy = {"updatePolicy": {"updateMode": mode}} if mode else {}
+        path = VERTICAL_POD_AUTOSCALERS.item(NAMESPACE, name)
+        self.kube.put(path, {"spec": {"targetRef": reference, **policy}})
 
     def edit(self, name: str = "chat", **fields: Any) -> None:
         """Edit the spec of a scaler, as a user does."""
@@ -270,7 +282,7 @@ class World:
             kube=self.kube,
             scalers=scalers,
             hpas=all_hpas,
-            scaled_objects=self.looks,
+            other_tools=self.looks,
             recorder=recorder,
             writer=StatusWriter(self.kube, FIELD_MANAGER, loop_s),
             wall_clock=wall,

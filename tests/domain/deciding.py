@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from budaiscaler.domain import readings
+from budaiscaler.domain import pausing, readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Code, Decision, Observation, Replicas, Rung, State
+from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from tests.conftest import NOON
 
@@ -43,6 +44,8 @@ class Story:
         are_counted: bool = True,
         startup_p95_s: float | None = None,
         exact: bool = True,
+        paused: Pausing = pausing.NOTHING,
+        contested_by: str | None = None,
         after_s: float = 15,
     ) -> Decision:
         """Decide `after_s` later; all replicas are ready unless told."""
@@ -55,6 +58,8 @@ class Story:
             },
             startup_p95_s,
             exact=exact,
+            paused=paused,
+            contested_by=contested_by,
         )
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return decision

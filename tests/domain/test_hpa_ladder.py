@@ -48,6 +48,7 @@ def test_the_stages_and_codes_are_a_closed_list() -> None:
         "MinReplicas",
         "MaxReplicas",
         "ScalingDisabled",
+        "Paused",
         "Result",
     }
 
@@ -164,4 +165,4 @@ def test_when_it_would_change_by_itself_lies_ahead(world: World) -> None:
     decision = _decided(world)
     if decision.next_change is not None:
         assert decision.next_change.at > NOON
-        assert decision.bound_by in {Stage.SOURCE, Stage.TOLERANCE, Stage.BOUNDS}
+        assert decision.bound_by in {Stage.SOURCE, Stage.TOLERANCE, Stage.GATE, Stage.BOUNDS}

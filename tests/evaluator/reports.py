@@ -31,7 +31,12 @@ class Reporter:
     status: dict[str, Any] = field(default_factory=dict)
 
     def decided(
-        self, says: Mapping[str, float | Observed], *, current: int = 4, ready: int | None = None
+        self,
+        says: Mapping[str, float | Observed],
+        *,
+        current: int = 4,
+        ready: int | None = None,
+        **seen_besides: Any,
     ) -> Told:
         """Report a decision 15 s later; gives type and reason of the events."""
         self.now += timedelta(seconds=15)
@@ -39,7 +44,8 @@ class Reporter:
             name: readings.reading(float(said)) if isinstance(said, int | float) else said
             for name, said in says.items()
         }
-        observation = Observation(Replicas(current, current if ready is None else ready), seen)
+        replicas = Replicas(current, current if ready is None else ready)
+        observation = Observation(replicas, seen, **seen_besides)
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return self._take(
             reporting.of_decision(
@@ -47,11 +53,13 @@ class Reporter:
             )
         )
 
-    def failed(self, error: Exception) -> Told:
+    def failed(self, error: Exception, **besides: Any) -> Told:
         """Report a failure 15 s later."""
         self.now += timedelta(seconds=15)
         return self._take(
-            reporting.of_failure(error, self.generation, self.state, self.status, self.now)
+            reporting.of_failure(
+                error, self.generation, self.state, self.status, self.now, **besides
+            )
         )
 
     def edit(self, spec: ScalerSpec) -> None:

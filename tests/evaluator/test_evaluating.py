@@ -41,7 +41,12 @@ async def test_a_scaler_is_evaluated_and_its_status_written(world: World) -> Non
     assert status["sources"] == [{"name": "chat", "metric": "chat", "value": "6.5"}]
     assert "holdingSince" not in status
     truths = {c["type"]: c["status"] for c in status["conditions"]}
-    assert truths == {"Ready": "True", "ScalingActive": "True", "ScalingLimited": "False"}
+    assert truths == {
+        "Paused": "False",
+        "Ready": "True",
+        "ScalingActive": "True",
+        "ScalingLimited": "False",
+    }
     assert world.events() == []
 
 

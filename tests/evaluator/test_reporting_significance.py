@@ -56,9 +56,18 @@ def test_what_a_reader_acts_on_cannot_wait(changed: dict[str, Any]) -> None:
 def test_a_condition_with_another_reason_cannot_wait_but_with_another_message_can() -> None:
     """The reason is what machines read."""
     before, after = _status(), _status()
-    after["conditions"][0]["message"] = "in other words"
+    (ready,) = (c for c in after["conditions"] if c["type"] == "Ready")
+    ready["message"] = "in other words"
     assert not significance.is_significant(before, after, _everybody)
-    after["conditions"][0]["reason"] = "AnotherReason"
+    ready["reason"] = "AnotherReason"
+    assert significance.is_significant(before, after, _nobody)
+
+
+def test_the_words_about_a_pause_cannot_wait() -> None:
+    """Who moves its end looks whether it was understood, and no figure in them jitters."""
+    before, after = _status(), _status()
+    (paused,) = (c for c in after["conditions"] if c["type"] == "Paused")
+    paused["message"] = "until five o'clock"
     assert significance.is_significant(before, after, _nobody)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.readings import NoData
@@ -130,6 +131,20 @@ class World:
         raw["spec"] |= fields
         raw["metadata"]["generation"] += 1
         self.kube.put(scaler_path(name), raw)
+
+    def annotate(self, name: str, **annotations: str) -> None:
+        """Replace the annotations of a scaler by some of our group; that is no new generation."""
+        raw = self.raw(name)
+        raw["metadata"]["annotations"] = {f"{GROUP}/{k}": text for k, text in annotations.items()}
+        self.kube.put(scaler_path(name), raw)
+
+    def rewrite(self, name: str, replicas: int, manager: str) -> None:
+        """Change the replicas of a workload as the owner of its manifest does."""
+        body = samples.deployment(name, namespace=NAMESPACE, replicas=replicas)
+        body["metadata"]["managedFields"] = [
+            {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        ]
+        self.kube.put(DEPLOYMENTS.item(NAMESPACE, name), body)
 
     def delete(self, name: str) -> None:
         """Delete a scaler."""

@@ -46,7 +46,7 @@ def decide(
     """Decide the replicas; see `budaiscaler.domain.decide.decide`."""
     current = observation.replicas.current
     if current == 0 and spec.min_replicas >= 1:
-        return verdicts.disabled(), State()
+        return verdicts.disabled(spec, observation), State()
 
     changes = policies.remember(state.changes, state.asked, current, now)
     gathered = gathering.gather(spec, observation, state, now)
@@ -64,11 +64,12 @@ def decide(
     up, down = _rules(spec, up=True), _rules(spec, up=False)
     allowed, limited = policies.limit(current, stabilized, changes, up=up, down=down, now=now)
     opened, gate = _gate(up, observation, gathered, allowed, now)
-    bounded, bounds_rung = limits.bounds(opened, _fewest(spec), spec.max_replicas)
+    unpaused, pause_rung = limits.pause(observation.paused, opened, current)
+    bounded, bounds_rung = limits.bounds(unpaused, _fewest(spec), spec.max_replicas)
     desired = int(bounded)
 
     rungs = [*gathered.rungs, *steps]
-    rungs += [rung for rung in (held, limited, gate, bounds_rung) if rung is not None]
+    rungs += [rung for rung in (held, limited, gate, pause_rung, bounds_rung) if rung is not None]
     moved = [rung for rung in rungs if rung.before != rung.after and rung.stage != Stage.SOURCE]
     bound_by = moved[-1].stage if moved else Stage.COMBINE
     if winner.is_hold and bound_by is Stage.COMBINE:
@@ -81,7 +82,8 @@ def decide(
         bound_by=bound_by,
         rungs=tuple(rungs),
         conditions=tuple(verdicts.of_decision(spec, observation, gathered, bounds_rung)),
-        next_change=_next_change(gathered, held, limited, past, windows, changes, spec, now),
+        next_change=limits.pause_ends(observation.paused, pause_rung)
+        or _next_change(gathered, held, limited, past, windows, changes, spec, now),
     )
     # A change counts from when it was asked for. If it was not made, the next look takes it back.
     asked = desired if spec.mode is Mode.AUTO else current

@@ -1,7 +1,9 @@
 """The HPA strategy: the load, in replicas, for a native HPA to act on.
 
 The native HPA stabilises, limits rates and acts. What it cannot do is done here: totals and levels,
-missing data, lost pods, and a dead band that an exact step of ten percent can leave.
+missing data, lost pods, a dead band that an exact step of ten percent can leave, and a pause for
+who reads the load by an HPA of their own. Bounds come last: they are guarantees, and hold in a
+pause, too.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ def decide(
     """Compute the load to publish; see `budaiscaler.domain.decide.decide`."""
     current = observation.replicas.current
     if current == 0 and spec.min_replicas >= 1:
-        return verdicts.disabled(), State()
+        return verdicts.disabled(spec, observation), State()
 
     gathered = gathering.gather(spec, observation, state, now)
     winner = gathered.winner
     load, tolerance_rung = limits.tolerance(spec, winner.load, current, exact=observation.exact)
+    load, pause_rung = limits.pause(observation.paused, load, current)
     # The HPA that we own cannot go below 1 in a stock cluster; a user's own one may.
     low = spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)
     bounded, bounds_rung = limits.bounds(load, low, spec.max_replicas)
@@ -34,10 +37,10 @@ def decide(
     desired = math.ceil(bounded)
 
     bound_by = Stage.SOURCE if winner.is_hold else Stage.COMBINE
-    for rung in (tolerance_rung, bounds_rung):
+    for rung in (tolerance_rung, pause_rung, bounds_rung):
         bound_by = rung.stage if rung is not None else bound_by
     ladder = [*gathered.rungs]
-    ladder += [rung for rung in (tolerance_rung, bounds_rung) if rung is not None]
+    ladder += [rung for rung in (tolerance_rung, pause_rung, bounds_rung) if rung is not None]
     result = f"{current} -> {desired} replicas"
     ladder.append(Rung(Stage.FINAL, Code.RESULT, current, desired, result))
     decision = Decision(
@@ -46,7 +49,7 @@ def decide(
         bound_by=bound_by,
         rungs=tuple(ladder),
         conditions=tuple(verdicts.of_decision(spec, observation, gathered, bounds_rung)),
-        next_change=gathered.next_change,
+        next_change=limits.pause_ends(observation.paused, pause_rung) or gathered.next_change,
     )
     good_at = now if gathered.is_decided else state.good_at
     return decision, replace(gathered.state, recommended_load=load, good_at=good_at)

@@ -1,11 +1,12 @@
-"""What stands between a need and the answer: the dead band, and the bounds."""
+"""What stands between a need and the answer: the dead band, a pause, and the bounds."""
 
 from __future__ import annotations
 
 from budaiscaler.domain.algorithms.needs import ceil
 from budaiscaler.domain.api.behavior import DEFAULT_TOLERANCE
 from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec
-from budaiscaler.domain.decision import Code, Rung, Stage
+from budaiscaler.domain.decision import Code, NextChange, Rung, Stage
+from budaiscaler.domain.pausing import Pausing
 
 SLACK = 1e-9
 """Of a ratio: 1.1 computed as 1.1000000000000001 is still inside a dead band of 0.1."""
@@ -58,6 +59,25 @@ def _past_dead_band(load: float, current: int) -> tuple[float, Rung | None]:
         f"let {current} rise to a load of {load:.4g}: {step} is the least that acts"
     )
     return float(step), Rung(Stage.TOLERANCE, Code.PAST_DEAD_BAND, ceil(load), step, message)
+
+
+def pause(paused: Pausing, load: float, current: int) -> tuple[float, Rung | None]:
+    """Answer the current replicas where the load leads a way that is paused."""
+    if load > current and paused.up:
+        way = f"a load of {load:.4g} would need more than {current}"
+    elif load < current and paused.down:
+        way = f"a load of {load:.4g} would need fewer than {current}"
+    else:
+        return load, None
+    message = f"{way}, but {paused.message}"
+    return float(current), Rung(Stage.GATE, Code.PAUSED, ceil(load), current, message)
+
+
+def pause_ends(paused: Pausing, rung: Rung | None) -> NextChange | None:
+    """Tell when a pause that holds ends by itself."""
+    if rung is None or paused.until is None:
+        return None
+    return NextChange(paused.until, "the pause ends")
 
 
 def bounds(load: float, low: int, high: int) -> tuple[float, Rung | None]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from budaiscaler.domain import conditions
+from budaiscaler.domain import conditions, contests
 from budaiscaler.domain.algorithms import needs
 from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import promql
-from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage
 from budaiscaler.domain.readings import NoData
@@ -50,9 +50,10 @@ def of_decision(
     if assumed:
         message = f"the unit was read from the PromQL; to fix it, {'; '.join(assumed)}"
         yield Condition(conditions.UNIT_ASSUMED, "True", "TargetTypeNotSet", message)
+    yield from _of_others(spec, observation)
 
 
-def disabled() -> Decision:
+def disabled(spec: ScalerSpec, observation: Observation) -> Decision:
     """Leave a workload alone that stands at 0 although its fewest replicas are more."""
     message = (
         "the workload stands at 0 replicas while minReplicas is 1 or more: its owner switched it "
@@ -66,7 +67,7 @@ def disabled() -> Decision:
             Rung(Stage.GATE, Code.SCALING_DISABLED, 0, 0, message),
             Rung(Stage.FINAL, Code.RESULT, 0, 0, "0 -> 0 replicas"),
         ),
-        conditions=tuple(_of_disabled(message)),
+        conditions=(*_of_disabled(message), *_of_others(spec, observation)),
     )
 
 
@@ -75,6 +76,14 @@ def _of_disabled(message: str) -> Iterator[Condition]:
     yield Condition(
         conditions.SCALING_LIMITED, "False", "DesiredWithinRange", "scaling is disabled"
     )
+
+
+def _of_others(spec: ScalerSpec, observation: Observation) -> Iterator[Condition]:
+    """Tell what people and other tools do about the replicas, whatever was decided."""
+    yield observation.paused.condition
+    if observation.contested_by is not None and spec.mode is Mode.AUTO:
+        message = contests.message(observation.contested_by)
+        yield Condition(conditions.CONTESTED, "True", "ReplicasWrittenByOthers", message)
 
 
 def _missing(spec: ScalerSpec, observation: Observation) -> Iterator[str]:

@@ -62,6 +62,16 @@ class Pause(StrEnum):
     SCALE_UP = "ScaleUp"
     SCALE_DOWN = "ScaleDown"
 
+    @property
+    def up(self) -> bool:
+        """Whether replicas do not rise."""
+        return self in (Pause.BOTH, Pause.SCALE_UP)
+
+    @property
+    def down(self) -> bool:
+        """Whether replicas do not fall."""
+        return self in (Pause.BOTH, Pause.SCALE_DOWN)
+
 
 class ScaleTargetRef(ApiModel):
     """The workload to scale, in the scaler's own namespace."""

@@ -12,6 +12,7 @@ LABEL_KIND = "kind"
 LABEL_STRATEGY = "strategy"
 
 ADOPT_ANNOTATION = "scaler.bud.studio/adopt-hpa"
+PAUSED_ANNOTATION = "scaler.bud.studio/paused"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "budaiscaler"
 SCALER_LABEL = "scaler.bud.studio/scaler"

@@ -78,6 +78,27 @@ class NextStatus(ApiModel):
     message: Annotated[str, Field(max_length=1024, description="What would change.")]
 
 
+class ScalingHistoryEntry(ApiModel):
+    """One scaling of the workload, or the failure of one."""
+
+    timestamp: Annotated[
+        str, Field(json_schema_extra=TIME, description="When it was done, or first failed.")
+    ]
+    previous_scale: Annotated[int, Field(description="Replicas before.")]
+    new_scale: Annotated[int, Field(description="Replicas after, or those that were wanted.")]
+    reason: Annotated[
+        str, Field(max_length=1024, description="What determined it, in the words of a rung.")
+    ]
+    algorithm: Annotated[str, Field(max_length=63, description="Strategy that was in force.")]
+    success: Annotated[bool, Field(description="Whether the workload was scaled.")]
+    error: Annotated[
+        str | None, Field(max_length=1024, description="Why not; absent on success.")
+    ] = None
+
+
+MAX_HISTORY = 10
+
+
 class ScalerStatus(ApiModel):
     """What the servers report."""
 
@@ -120,6 +141,14 @@ class ScalerStatus(ApiModel):
     ] = None
     last_scale_time: Annotated[
         str | None, Field(json_schema_extra=TIME, description="When the workload was last scaled.")
+    ] = None
+    scaling_history: Annotated[
+        tuple[ScalingHistoryEntry, ...] | None,
+        Field(
+            max_length=MAX_HISTORY,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+            description="The last ten scalings, oldest first, with those that failed.",
+        ),
     ] = None
     sources: Annotated[
         tuple[SourceStatus, ...] | None,
