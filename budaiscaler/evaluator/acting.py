@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
@@ -28,6 +29,16 @@ class Acted:
     condition: Condition
     scaled_to: int | None = None
     failed_to: int | None = None
+
+
+class Actor(Protocol):
+    """Whoever brings a workload to what was decided."""
+
+    async def act(
+        self, scaler: Scaler, spec: ScalerSpec, seen: Observation, decision: Decision
+    ) -> Acted:
+        """Act within a time limit; a failure is told, and not raised."""
+        ...
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import State
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.evaluator import restoring, significance
+from budaiscaler.evaluator.acting import Actor
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.pipeline import Counters, Memory, Outcome, Pipeline
 from budaiscaler.evaluator.readers import MetricReaders
@@ -47,6 +48,7 @@ class Evaluator:
         scalers: all scalers; `owns` picks those of this role.
         interval_s: between two evaluations of one scaler.
         clock: monotonic seconds.
+        actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
     """
 
@@ -60,6 +62,7 @@ class Evaluator:
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: random.Random = field(default_factory=random.Random)
+    actor: Actor | None = None
     counters: Counters = field(default_factory=Counters)
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     _memories: dict[str, Memory] = field(default_factory=dict)
@@ -118,6 +121,7 @@ class Evaluator:
             clock=self.clock,
             wall_clock=self.wall_clock,
             writes=asyncio.Semaphore(CONCURRENT_WRITES),
+            actor=self.actor,
         )
         async with asyncio.TaskGroup() as self._group:
             group = self._group
@@ -160,7 +164,9 @@ class Evaluator:
     def _remember(self, scaler: Scaler, state: State) -> Memory:
         """Begin a memory; minor writes of many begun at once are spread over their interval."""
         due_s = self.clock() + self.random.uniform(0, significance.MINOR_WRITE_EVERY_S)
-        memory = Memory(state, restoring.own_part(scaler.status), due_s)
+        memory = Memory(
+            state, restoring.own_part(scaler.status, acts=self.actor is not None), due_s
+        )
         self._memories[scaler.uid] = memory
         return memory
 

@@ -16,6 +16,7 @@ from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting, restoring, significance
+from budaiscaler.evaluator.acting import Actor
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
@@ -68,6 +69,7 @@ class Pipeline:
         outcomes: the last of each scaler; the caller drops those that go.
         writes: how many statuses may be on their way at once.
         clock: monotonic seconds.
+        actor: who brings workloads to what was decided; None where an HPA does.
     """
 
     observer: Observer
@@ -80,6 +82,7 @@ class Pipeline:
     writes: asyncio.Semaphore
     clock: Callable[[], float]
     wall_clock: Callable[[], datetime]
+    actor: Actor | None = None
 
     async def run(self, scaler: Scaler, memory: Memory) -> None:
         """Evaluate once; a failure to decide is reported as well."""
@@ -120,8 +123,12 @@ class Pipeline:
             self.counters.changes += 1
             _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
         memory.state = state
+        acted = None
+        if self.actor is not None and self.is_current(scaler):
+            acted = await self.actor.act(scaler, scaler.spec, observation, decision)
+        written = memory.written
         return reporting.of_decision(
-            scaler.spec, scaler.generation, observation, decision, state, memory.written, now
+            scaler.spec, scaler.generation, observation, decision, state, written, now, acted
         )
 
     async def _report(self, scaler: Scaler, memory: Memory, report: reporting.Report) -> None:
@@ -132,7 +139,11 @@ class Pipeline:
         jitters = significance.is_jitter(memory.written, report.status)
         is_minor_due = now_s >= memory.minor_due_s + (significance.JITTER_WAITS_S if jitters else 0)
         # Against what stands there too, since somebody may have edited it.
-        befores = (memory.written, restoring.own_part(scaler.status)) if is_minor_due else ()
+        befores = (
+            (memory.written, restoring.own_part(scaler.status, acts=self.actor is not None))
+            if is_minor_due
+            else ()
+        )
         if not (
             significance.is_significant(memory.written, report.status, is_read)
             or any(significance.is_changed(before, report.status) for before in befores)

@@ -18,7 +18,8 @@ from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, Reading
-from budaiscaler.evaluator import restoring
+from budaiscaler.evaluator import history, restoring
+from budaiscaler.evaluator.acting import Acted
 
 Status = dict[str, Any]
 EventType = Literal["Normal", "Warning"]
@@ -43,8 +44,20 @@ def of_decision(
     state: State,
     previous: Mapping[str, Any],
     now: datetime,
+    acted: Acted | None = None,
 ) -> Report:
-    """Report a decision; `state` is the one after it, `previous` the status as it stands."""
+    """Report a decision.
+
+    Args:
+        spec: that was decided on.
+        generation: of it.
+        observation: what was seen.
+        decision: what was decided.
+        state: the one after it.
+        previous: our share of the status as it stands.
+        now: time of the decision.
+        acted: what came of it, where we act ourselves.
+    """
     status: Status = {
         "observedGeneration": generation,
         "actualScale": observation.replicas.current,
@@ -78,6 +91,9 @@ def of_decision(
     if not active and state.good_at is not None:
         status["holdingSince"] = times.rfc3339(state.good_at)
     wanted = [_ready(observation, decision), *decision.conditions]
+    if acted is not None:
+        wanted.append(acted.condition)
+        status |= _scalings(spec, observation, decision, acted, previous, now)
     return _with_conditions(status, wanted, generation, previous, now)
 
 
@@ -96,6 +112,7 @@ def of_failure(
     """
     reason, message = _failure_reason(error)
     status: Status = {"observedGeneration": generation, "decisionTime": times.rfc3339(now)}
+    status |= {key: previous[key] for key in restoring.SCALINGS if key in previous}
     passing = not isinstance(error, InvalidSpecError | NotFoundError)
     if passing and state.good_at is not None and restoring.is_of(previous, generation):
         held_since = times.rfc3339(state.good_at)
@@ -146,6 +163,9 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
         warning = by_type.get(kind)
         if warning is not None and warning.now.status == "True":
             yield "Warning", kind, warning.now.message
+    able = by_type.get(conditions.ABLE_TO_SCALE)
+    if able is not None and able.now.status == "False":
+        yield "Warning", able.now.reason, able.now.message
     paused = by_type.get(conditions.PAUSED)
     if paused is not None:
         yield from _of_pause(paused)
@@ -172,6 +192,25 @@ def _ready(observation: Observation, decision: Decision) -> Condition:
         if condition.type == conditions.SCALING_ACTIVE and condition.reason == "NoData":
             return Condition(conditions.READY, "False", condition.reason, condition.message)
     return Condition(conditions.READY, "True", "ScalerReady", "the scaler is evaluated")
+
+
+def _scalings(
+    spec: ScalerSpec,
+    observation: Observation,
+    decision: Decision,
+    acted: Acted,
+    previous: Mapping[str, Any],
+    now: datetime,
+) -> Status:
+    """When and how we scaled the workload; what is empty is left out."""
+    current, strategy = observation.replicas.current, str(spec.scaling_strategy)
+    before = previous.get("scalingHistory") or ()
+    scaled_at = times.rfc3339(now) if acted.scaled_to is not None else None
+    scalings = {
+        "lastScaleTime": scaled_at or previous.get("lastScaleTime"),
+        "scalingHistory": history.follow(before, acted, current, decision, strategy, now),
+    }
+    return {key: value for key, value in scalings.items() if value}
 
 
 def _sources(

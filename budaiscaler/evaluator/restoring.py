@@ -37,6 +37,10 @@ OWNED_FIELDS = (
 )
 
 
+SCALINGS = ("lastScaleTime", "scalingHistory")
+"""Fields of whoever scales: the evaluator where it acts, else the controller that keeps an HPA."""
+
+
 def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None) -> State:
     """Read back the state of the leader before, as far as what it reported tells.
 
@@ -62,10 +66,17 @@ def value_of(entry: Mapping[str, Any]) -> float | None:
         return None
 
 
-def own_part(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick the evaluator's share out of a status that others write to as well."""
-    own = {key: status[key] for key in OWNED_FIELDS if key in status}
-    owned = [c for c in status.get("conditions") or () if c.get("type") in OWNED_CONDITIONS]
+def own_part(status: Mapping[str, Any], *, acts: bool) -> dict[str, Any]:
+    """Pick the evaluator's share out of a status that others write to as well.
+
+    Args:
+        status: as it stands.
+        acts: whether the evaluator scales itself, and so tells of scalings.
+    """
+    fields = (*OWNED_FIELDS, *SCALINGS) if acts else OWNED_FIELDS
+    types = (*OWNED_CONDITIONS, conditions.ABLE_TO_SCALE) if acts else OWNED_CONDITIONS
+    own = {key: status[key] for key in fields if key in status}
+    owned = [c for c in status.get("conditions") or () if c.get("type") in types]
     return {**own, "conditions": sorted(owned, key=lambda c: str(c["type"]))}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.readings import NoData
+from budaiscaler.evaluator.acting import Actor
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
 from budaiscaler.evaluator.writing import StatusWriter
@@ -175,17 +176,25 @@ class World:
             for call in self.kube.made("create", "/events")
         ]
 
-    def evaluator(self, interval_s: float = 15.0) -> Evaluator:
-        """An evaluator of the HPA strategy, not leading yet, as after the start of a process."""
+    def evaluator(
+        self,
+        interval_s: float = 15.0,
+        *,
+        strategy: Strategy = Strategy.HPA,
+        actor: Callable[[Recorder], Actor] | None = None,
+    ) -> Evaluator:
+        """An evaluator of one strategy, not leading yet, as after the start of a process."""
+        recorder = Recorder(self.kube, MANAGER, "copy-1", wall)
         scalers: Cache[Scaler] = Cache(
             self.kube, BUDAISCALERS.collection(), project_scaler, clock=loop_s
         )
         return Evaluator(
             kube=self.kube,
             scalers=scalers,
-            owns=lambda scaler: scaler.strategy == Strategy.HPA,
+            owns=lambda scaler: scaler.strategy == strategy,
             sources={SourceType.PROMETHEUS: self.source, **self.sources},
-            recorder=Recorder(self.kube, MANAGER, "copy-1", wall),
+            recorder=recorder,
+            actor=actor(recorder) if actor is not None else None,
             writer=StatusWriter(self.kube, MANAGER, loop_s),
             interval_s=interval_s,
             clock=loop_s,
