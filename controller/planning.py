@@ -29,6 +29,7 @@ class Plan:
             took over given back.
         conditions: what is to be told.
         keeps: reasons of conditions that were told before and stay as they are.
+        is_ours: whether it is ours to tell of scalings.
     """
 
     wanted: Json | None = None
@@ -36,6 +37,7 @@ class Plan:
     removes: tuple[Hpa, ...] = ()
     conditions: tuple[Condition, ...] = ()
     keeps: tuple[str, ...] = ()
+    is_ours: bool = True
 
 
 TOLD_OF_SPEC = ("HPAMinimumIsOne", "ToleranceNotSupported")
@@ -79,6 +81,9 @@ def plan(
     adopts = scaler.annotations.get(naming.ADOPT_ANNOTATION)
     given_back = [hpa for hpa in ours if hpa.is_adopted and hpa.name != adopts]
     theirs = [*(replace(hpa, adopted_by=None) for hpa in given_back), *others]
+    if spec.scaling_strategy in rivals.DIRECT:
+        # The evaluator scales, and tells of it; an HPA of an earlier strategy would as well.
+        return Plan(removes=(*ours, *strays), is_ours=False)
     name, target = _own_name(scaler), hpas.of_spec(spec.scale_target_ref)
     refusal = _only_publishes(spec) or rivals.refusal(scaler, target, name, scalers, theirs, other)
     if refusal is not None:
@@ -98,7 +103,10 @@ def plan(
 
 def _only_publishes(spec: ScalerSpec) -> Condition | None:
     if spec.scaling_strategy is not Strategy.HPA:
-        message = f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA"
+        message = (
+            f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA or "
+            "BudScaler"
+        )
         return Condition(conditions.READY, "False", "StrategyNotSupported", message)
     if spec.mode is Mode.RECOMMEND:
         message = "mode is Recommend: decided and published, and nothing is scaled; Auto would"

@@ -10,13 +10,13 @@ from budaiscaler.domain import conditions
 from budaiscaler.domain.api.base import API_VERSION
 from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.conditions import Condition
-from budaiscaler.domain.errors import InvalidObjectError
+from budaiscaler.domain.errors import InvalidObjectError, InvalidSpecError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Cache, Key
 from budaiscaler.kube.events import ObjectRef, Recorder
 from budaiscaler.kube.port import Kube
-from controller import planning
+from controller import hpas, planning, rivals
 from controller.hpas import Hpa
 from controller.keeping import Keeper, drops_tolerance
 from controller.other_tools import OtherTools
@@ -80,7 +80,24 @@ class Reconciler:
             told = [Condition(conditions.ABLE_TO_SCALE, "False", "HPARefused", message)]
         for hpa in intent.removes:
             await self.keeper.remove(hpa, scaler.ref)
-        await self.reporter.report(scaler, told, intent.keeps, self._children(scaler))
+        if intent.is_ours:
+            await self.reporter.report(scaler, told, intent.keeps, self._children(scaler))
+        else:
+            await self.reporter.withdraw(scaler)
+
+    async def refusal(self, scaler: Scaler) -> Condition | None:
+        """Say who else is on the workload of a scaler that scales by itself; None if nobody is.
+
+        Raises:
+            KubeError: nobody knows.
+        """
+        if isinstance(scaler.spec, InvalidSpecError):
+            return None
+        target = hpas.of_spec(scaler.spec.scale_target_ref)
+        other = await self.other_tools.on(scaler.namespace, target)
+        scalers, all_hpas = self.targets.around(scaler)
+        theirs = [hpa for hpa in all_hpas if not hpa.is_child_of(scaler.name, scaler.uid)]
+        return rivals.refusal(scaler, target, "", scalers, theirs, other)
 
     async def _give_back(self, key: Key) -> None:
         """Of a scaler that goes the cluster collects what we made; what we took over is returned.

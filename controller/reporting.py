@@ -40,16 +40,25 @@ class Reporter:
     recorder: Recorder
     wall_clock: Callable[[], datetime]
     _reported: dict[str, _Reported] = field(default_factory=dict)
+    _withdrawn: set[str] = field(default_factory=set)
 
     def start_over(self) -> None:
         """Begin a new term: another leader may have reported since the last one."""
         self._reported.clear()
+        self._withdrawn.clear()
         self.writer.start_over()
 
     def forget(self, scaler: Scaler) -> None:
         """Drop what is known of a scaler that is gone."""
         self._reported.pop(scaler.uid, None)
+        self._withdrawn.discard(scaler.uid)
         self.writer.forget((scaler.namespace, scaler.name))
+
+    async def withdraw(self, scaler: Scaler) -> None:
+        """Take back what we told of a scaler of which another role tells now."""
+        if scaler.uid not in self._withdrawn and await self.writer.write(scaler, {}):
+            self._withdrawn.add(scaler.uid)
+            self._reported.pop(scaler.uid, None)
 
     async def report(
         self,
@@ -67,6 +76,7 @@ class Reporter:
             children: its HPAs, which tell how the workload was scaled; what is known of earlier
                 ones stays.
         """
+        self._withdrawn.discard(scaler.uid)
         last = self._reported.get(scaler.uid)
         before = last.status["conditions"] if last is not None else ()
         standing = _standing(scaler, [*before, *({"type": one.type} for one in told)])

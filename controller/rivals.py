@@ -19,6 +19,9 @@ from controller import hpas
 from controller.hpas import Hpa, Target
 from controller.other_tools import Rival
 
+DIRECT = frozenset({Strategy.BUD_SCALER})
+"""Strategies of which the controller scales the workload itself."""
+
 
 def acts(scaler: Scaler) -> bool:
     """Whether a scaler claims its workload, rather than only publishing or doing nothing.
@@ -28,7 +31,9 @@ def acts(scaler: Scaler) -> bool:
     spec = scaler.spec
     if isinstance(spec, InvalidSpecError) or scaler.deleting:
         return False
-    is_own = spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.AUTO
+    is_own = spec.scaling_strategy in DIRECT or (
+        spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.AUTO
+    )
     return is_own and spec.mode is Mode.AUTO
 
 
@@ -45,7 +50,7 @@ def refusal(
     Args:
         scaler: that would act.
         target: the workload.
-        name: of the HPA by which it would.
+        name: of the HPA by which it would; empty where it needs none.
         scalers: those that live, as far as they are on the workload or hold an HPA of `theirs`.
         theirs: HPAs that are not the scaler's.
         other: an autoscaler of another tool on the workload, if there is one.
@@ -53,23 +58,23 @@ def refusal(
     living = {other.uid: other for other in scalers}
     older = _oldest_rival(scaler, target, living.values())
     if older is not None:
-        return _conflict(f"BudAIScaler {older.name} is older and scales the same workload")
+        return _conflict(scaler, f"BudAIScaler {older.name} is older and scales the same workload")
     for hpa in theirs:
         holder = living.get(hpa.holder[1]) if hpa.holder is not None else None
         if hpa.name == name:
             if not _is_free(hpa, holder, scaler, target):
-                return _foreign(hpa, holder, is_here=hpa.target == target)
+                return _foreign(scaler, hpa, holder, is_here=hpa.target == target)
         elif hpa.target != target or _is_left_over(hpa, holder):
             continue
         elif holder is None:
-            return _foreign(hpa, holder, is_here=True)
+            return _foreign(scaler, hpa, holder, is_here=True)
         elif _age(holder) < _age(scaler):
             whose = f"HPA {hpa.name} of BudAIScaler {holder.name}, which is older,"
-            return _conflict(f"{whose} is on the same workload")
+            return _conflict(scaler, f"{whose} is on the same workload")
     if other is not None:
         message = (
-            f"{other.who} is on the same workload, so we only publish: {other.remedy}, or set "
-            "spec.hpa.manage: Never"
+            f"{other.who} is on the same workload, so {_instead(scaler)}: {other.remedy}, or set "
+            f"{_way_out(scaler)}"
         )
         return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
     return None
@@ -109,7 +114,7 @@ def _is_free(hpa: Hpa, holder: Scaler | None, scaler: Scaler, target: Target) ->
     return is_meant and hpa.target == target and hpa.owner is None and holder is None
 
 
-def _foreign(hpa: Hpa, holder: Scaler | None, *, is_here: bool) -> Condition:
+def _foreign(scaler: Scaler, hpa: Hpa, holder: Scaler | None, *, is_here: bool) -> Condition:
     if hpa.owner is not None:
         whose = f"owned by {hpa.owner[0]} {hpa.owner[1]}"
     else:
@@ -118,17 +123,26 @@ def _foreign(hpa: Hpa, holder: Scaler | None, *, is_here: bool) -> Condition:
         _, kind, name = hpa.target
         where, remedy = f"is on {kind} {name}", "name another one, or rename this scaler"
     elif hpa.owner is not None or holder is not None:
-        where, remedy = "is on the same workload", "remove it, or set spec.hpa.manage: Never"
+        where, remedy = "is on the same workload", f"remove it, or set {_way_out(scaler)}"
     else:
         where = "is on the same workload"
         remedy = (
             f"remove it, take it over with the annotation {naming.ADOPT_ANNOTATION}: {hpa.name}, "
-            "or set spec.hpa.manage: Never"
+            f"or set {_way_out(scaler)}"
         )
-    message = f"HPA {hpa.name}, {whose}, {where}, so we only publish: {remedy}"
+    message = f"HPA {hpa.name}, {whose}, {where}, so {_instead(scaler)}: {remedy}"
     return Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", message)
 
 
-def _conflict(message: str) -> Condition:
-    told = f"{message}: delete one, or set spec.hpa.manage: Never"
+def _conflict(scaler: Scaler, message: str) -> Condition:
+    told = f"{message}: delete one, or set {_way_out(scaler)}"
     return Condition(conditions.ABLE_TO_SCALE, "False", "ConflictDetected", told)
+
+
+def _instead(scaler: Scaler) -> str:
+    return "we scale nothing" if scaler.strategy in DIRECT else "we only publish"
+
+
+def _way_out(scaler: Scaler) -> str:
+    """What keeps a scaler that does not act."""
+    return "spec.mode: Recommend" if scaler.strategy in DIRECT else "spec.hpa.manage: Never"
