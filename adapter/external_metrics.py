@@ -20,12 +20,14 @@ class ExternalMetrics:
     Attributes:
         leaders_word: when the evaluating leader last vouched for what it reported, as far as is
             known at the time given.
+        controllers_word: the same of the controllers' leader, for scalers that it evaluates.
         grace: how long a value stands after it was last known to be right.
         wall_clock: aware time.
     """
 
     store: Store
     leaders_word: Callable[[datetime], datetime | None]
+    controllers_word: Callable[[datetime], datetime | None]
     grace: timedelta
     wall_clock: Callable[[], datetime]
 
@@ -61,7 +63,7 @@ class ExternalMetrics:
     def _known_as_of(
         self, metric: str, item: Item, leaders_word: datetime | None, now: datetime
     ) -> datetime:
-        as_of = item.as_of(leaders_word)
+        as_of = item.as_of(self.controllers_word(now) if item.is_direct else leaders_word)
         if as_of is not None and now - as_of <= self.grace:
             return as_of
         what = f"{metric.lower()} of scaler {item.labels[naming.LABEL_SCALER]}"

@@ -24,12 +24,15 @@ from budaiscaler.evaluator.telemetry import EvaluatorCollector
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Cache
 from budaiscaler.kube.events import Recorder
+from budaiscaler.kube.leaders_word import LeadersWord, follow
 from budaiscaler.kube.lease import Election, LeaseTiming
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import BUDAISCALERS
 from budaiscaler.sources.catalogue import Catalogue, SourceOptions, catalogue
 
 NAME = "budaiscaler-adapter"
+CONTROLLER = "budaiscaler-controller"
+"""Lease of the controllers, whose leader vouches for what it decides."""
 FIRST_ROUND_S = 30.0
 """Readiness waits no longer for an evaluation: an adapter without any is still wanted."""
 
@@ -90,14 +93,22 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
     request_header = WatchedRequestHeader(kube, trust)
     grace = timedelta(seconds=settings.publish_grace)
 
-    def leaders_word(now: datetime) -> datetime | None:
-        # It says nothing about what we have not heard: our own watch may be broken.
-        as_of, behind_s = election.as_of, scalers.behind_s
+    controllers = LeadersWord()
+
+    def heard(as_of: datetime | None, now: datetime) -> datetime | None:
+        # A word says nothing about what we have not heard: our own watch may be broken.
+        behind_s = scalers.behind_s
         return min(as_of, now - timedelta(seconds=behind_s)) if as_of and behind_s else as_of
 
     readiness = Readiness()
     app = make_app(
-        metrics=ExternalMetrics(store, leaders_word, grace, _now),
+        metrics=ExternalMetrics(
+            store,
+            leaders_word=lambda now: heard(election.as_of, now),
+            controllers_word=lambda now: heard(controllers.as_of, now),
+            grace=grace,
+            wall_clock=_now,
+        ),
         authenticator=Authenticator(kube, request_header),
         authorizer=Authorizer(kube),
         readiness=readiness,
@@ -133,6 +144,15 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
         group.create_task(scalers.run())
         group.create_task(request_header.run())
         group.create_task(recorder.run())
+        group.create_task(
+            follow(
+                kube,
+                settings.namespace,
+                CONTROLLER,
+                controllers,
+                every_s=settings.lease_retry_period,
+            )
+        )
         group.create_task(certificate.keep(settings.tls_reload_interval))
         group.create_task(election.run(lambda: evaluator.lead(election.as_of)))
         if isinstance(certificate.source, OwnCertificate) and settings.api_service:

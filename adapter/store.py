@@ -22,7 +22,7 @@ from typing import Any
 from adapter import wire
 from budaiscaler.domain import times
 from budaiscaler.domain.api import naming, quantity
-from budaiscaler.domain.api.budaiscaler import KIND
+from budaiscaler.domain.api.budaiscaler import KIND, Strategy
 from budaiscaler.domain.errors import InvalidSpecError, QuantityError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.cache import Cache, Key
@@ -38,12 +38,14 @@ class Item:
         said_since: time of the last good data where there is none now, by the leader's clock; None
             while there is.
         held_since: the same, but not later than when it was first read here.
+        is_direct: whether the controller reports it, which scales by itself.
     """
 
     labels: Mapping[str, str]
     text: str
     said_since: datetime | None = None
     held_since: datetime | None = None
+    is_direct: bool = False
 
     def as_of(self, leaders_word: datetime | None) -> datetime | None:
         """When this value was last known to be right; None if never."""
@@ -149,7 +151,10 @@ def _items(scaler: Scaler, status: Mapping[str, Any]) -> Iterator[tuple[str, Ite
         naming.LABEL_STRATEGY: scaler.strategy,
     }
     held_since = times.parse(status.get("holdingSince"))
-    yield _item(naming.DESIRED_LOAD, labels, _load(status.get("desiredLoad")), held_since)
+    direct = scaler.strategy != Strategy.HPA
+    yield _item(
+        naming.DESIRED_LOAD, labels, _load(status.get("desiredLoad")), held_since, is_direct=direct
+    )
     if isinstance(scaler.spec, InvalidSpecError):
         return
     reported = {entry.get("name"): entry for entry in status.get("sources") or ()}
@@ -158,15 +163,20 @@ def _items(scaler: Scaler, status: Mapping[str, Any]) -> Iterator[tuple[str, Ite
         entry = reported.get(source.key, {})
         since = times.parse(entry.get("noDataSince"))
         name = naming.published_metric(source.key)
-        yield _item(name, source_labels, _value(entry.get("value")), since)
+        yield _item(name, source_labels, _value(entry.get("value")), since, is_direct=direct)
 
 
 def _item(
-    name: str, labels: Mapping[str, str], value: str | None, said_since: datetime | None
+    name: str,
+    labels: Mapping[str, str],
+    value: str | None,
+    said_since: datetime | None,
+    *,
+    is_direct: bool,
 ) -> tuple[str, Item]:
     # Rendered once a change, not once a request: encoding took a tenth of the time of an answer.
     text = "" if value is None else wire.value_item(name, labels, value)
-    return name, Item(labels, text, said_since)
+    return name, Item(labels, text, said_since, is_direct=is_direct)
 
 
 def _load(text: Any) -> str | None:

@@ -6,12 +6,7 @@ holder renews every `retry_s`, and a holder that could not renew for `renew_dead
 before anybody else may take over. Writes compare resourceVersions, so two cannot both win. A claim
 counts from when it was sent, since that is how early others may have seen it.
 
-Beside leading, every copy observes: the annotation `data-as-of` of the record is the leader's word
-that everything it reports is true as of then. Readers judge freshness by it, not by the renewal
-alone: a leader that has just taken over, or cannot write its reports, renews but does not vouch.
-The leader's clock can only make its word older: a word counts at most from when it was first read
-here. Taken as written, that of a leader whose clock was half an hour ahead would keep the figures
-fresh for half an hour after its death.
+Beside leading, every copy observes what the leader vouches for (`leaders_word`).
 """
 
 from __future__ import annotations
@@ -21,20 +16,16 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from budaiscaler.domain import times
 from budaiscaler.domain.errors import ConflictError, KubeError, NotFoundError
+from budaiscaler.kube.leaders_word import AS_OF_ANNOTATION, LeadersWord
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import LEASES
-
-AS_OF_ANNOTATION = "scaler.bud.studio/data-as-of"
-
-_DRIFT = timedelta(milliseconds=1)
-"""Two clocks of one machine do not pass the same time to the microsecond."""
 
 _log = structlog.get_logger()
 
@@ -77,9 +68,10 @@ class Election:
     _record: tuple[Any, ...] | None = None
     _seen_at_s: float = 0.0
     _holders_duration_s: float = 0.0
-    _said: str | None = None
-    _read_at_s: float = 0.0
-    _as_of: datetime | None = None
+    _word: LeadersWord = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._word = LeadersWord(self.wall_clock, self.clock)
 
     @property
     def as_of(self) -> datetime | None:
@@ -87,7 +79,7 @@ class Election:
 
         By the leader's clock, but never later than by ours when we first read it.
         """
-        return self._as_of
+        return self._word.as_of
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Take part until cancelled; run `lead` while leading and cancel it when leadership ends.
@@ -131,7 +123,7 @@ class Election:
             When the claim was sent, so at the earliest when others saw it; None if there is none,
             also when the API server fails.
         """
-        self._bound_word()
+        self._word.bound()
         try:
             async with asyncio.timeout(within_s):
                 lease = await self._read_or_create()
@@ -184,18 +176,7 @@ class Election:
         if record != self._record:
             self._record, self._seen_at_s = record, self.clock()
         self._holders_duration_s = float(spec.get("leaseDurationSeconds") or 0)
-        said = (lease["metadata"].get("annotations") or {}).get(AS_OF_ANNOTATION)
-        if said != self._said:
-            self._said, self._as_of, self._read_at_s = said, times.parse(said), self.clock()
-        self._bound_word()
-
-    def _bound_word(self) -> None:
-        """Make the word at least as old as it is known here; again, since our clock may be set."""
-        if self._as_of is None:
-            return
-        read_at = self.wall_clock() - timedelta(seconds=self.clock() - self._read_at_s)
-        if self._as_of - read_at >= _DRIFT:
-            self._as_of = read_at
+        self._word.hear(lease)
 
     def _is_held_by_other(self) -> bool:
         holder = self._record[0] if self._record else None

@@ -149,7 +149,7 @@ async def serving(kube: FakeKube, *, drain_s: float = 0.0) -> AsyncIterator[Api]
         return NOON + timedelta(seconds=1)
 
     app = make_app(
-        metrics=ExternalMetrics(store, lambda _: NOON, timedelta(minutes=5), now),
+        metrics=ExternalMetrics(store, lambda _: NOON, lambda _: NOON, timedelta(minutes=5), now),
         authenticator=Authenticator(kube, front),
         authorizer=Authorizer(kube),
         readiness=readiness,

@@ -38,11 +38,13 @@ class Published:
     Attributes:
         now: what the clock shows.
         word: when a leader last vouched.
+        controllers_word: when the leader of the controllers did.
     """
 
     kube: FakeKube
     now: datetime = NOON
     word: datetime | None = NOON
+    controllers_word: datetime | None = NOON
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,13 @@ class Published:
         """Ask, after everything that was put has become known; gives the items."""
         for _ in range(10):
             await asyncio.sleep(0)
-        metrics = ExternalMetrics(self.store, lambda _: self.word, GRACE, lambda: self.now)
+        metrics = ExternalMetrics(
+            self.store,
+            leaders_word=lambda _: self.word,
+            controllers_word=lambda _: self.controllers_word,
+            grace=GRACE,
+            wall_clock=lambda: self.now,
+        )
         items: list[Json] = json.loads(metrics.answer(namespace, metric, selector))["items"]
         return items
 

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from adapter.wire import ApiError
+from tests import samples
 from tests.adapter.publishing import GRACE, Published, at, publishing, source
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
@@ -37,6 +38,20 @@ async def test_as_fresh_as_the_leaders_word(published: Published) -> None:
     (item,) = await published.ask()
 
     assert item["timestamp"] == at(5 * 3600)
+
+
+@pytest.mark.parametrize("strategy", ["BudScaler", "KPA"])
+async def test_who_decides_vouches(published: Published, strategy: str) -> None:
+    """What the controllers decide is as fresh as their word, whatever the adapters' leader says."""
+    spec = samples.raw_spec(scalingStrategy=strategy)
+    published.put(spec=spec, desiredLoad="7", sources=[source()])
+    published.word = None
+    assert await published.values() == {"chat": "7"}
+
+    published.word, published.now = NOON + GRACE, NOON + GRACE + timedelta(seconds=1)
+
+    assert "is not known since" in await refused(published)
+    assert "is not known since" in await refused(published, "queue")
 
 
 async def test_nobody_ever_vouched(published: Published) -> None:

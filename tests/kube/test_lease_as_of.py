@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from budaiscaler.domain import times
-from budaiscaler.kube.lease import AS_OF_ANNOTATION
+from budaiscaler.kube.leaders_word import AS_OF_ANNOTATION
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
 from tests.kube.election import PATH, Field
