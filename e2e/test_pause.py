@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from budaiscaler.domain import times
+from budaiscaler.kube.resources import HPAS
 from e2e.stories import SETTLE_S, SYNC_S, Story
 
 
@@ -69,10 +70,10 @@ def test_recommend(story: Story) -> None:
     story.start_load(30)
     story.create(story.scaler())
     story.wait_for_ready(3)
-    with story.replicas() as replicas, story.hpas() as hpas:
+    with story.replicas() as replicas:
         story.edit({"spec": {"mode": "Recommend"}})
         story.wait_for_condition("AbleToScale", "True", "RecommendOnly")
-        hpas.wait_for(None, timeout_s=SETTLE_S)
+        story.wait_until_gone(HPAS.item(story.namespace, "chat-hpa"))
         story.set_load(70)
         story.wait_for_load(7)
         time.sleep(3 * SYNC_S)
