@@ -121,8 +121,9 @@ def _scalings(previous: Json, children: Sequence[Hpa], scaler: Scaler) -> Json:
     """When and how the workload was scaled; what is empty is left out."""
     known_at = previous.get("lastScaleTime")
     before = previous.get("scalingHistory") or ()
+    times = (history.last_scale_time(children), known_at)
     scalings = {
-        "lastScaleTime": history.last_scale_time(children) or known_at,
+        "lastScaleTime": max(filter(None, times), default=None),
         "scalingHistory": history.follow(before, known_at, children, scaler.status),
     }
     return {key: value for key, value in scalings.items() if value}

@@ -18,7 +18,7 @@ from budaiscaler.domain.decision import Code, Decision, Stage
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator.evaluator import Evaluator
 
-LIMITS = (Stage.TOLERANCE, Stage.BOUNDS)
+LIMITS = (Stage.TOLERANCE, Stage.GATE, Stage.BOUNDS)
 """Stages whose hold on the result is worth an alert, each a value of the label `limit`."""
 
 
@@ -93,7 +93,7 @@ class EvaluatorCollector(Collector):
         yield from (desired, current, ready, load, active, limited, value, age, missing)
 
 
-_LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.MAX_REPLICAS, Code.MIN_REPLICAS})
+_LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.PAUSED, Code.MAX_REPLICAS, Code.MIN_REPLICAS})
 
 
 def _is_active(decision: Decision) -> bool:

@@ -92,6 +92,17 @@ async def test_a_scaling_is_kept_with_its_reason(world: World) -> None:
     assert [reason for _, _, reason in world.events()] == ["HPACreated"], "the HPA tells of it"
 
 
+async def test_a_pass_that_comes_late_knows_what_stood_before(world: World) -> None:
+    """The HPA has moved on when we get to look: what it told first counts."""
+    world.add_scaler()
+    async with world.controlled():
+        raw = world.kube.objects[hpa_path("chat-hpa")]
+        for status in (scaled(1, 4, 9), scaled(1, 9, 9)):
+            world.kube.put(hpa_path("chat-hpa"), {**raw, "status": status})
+        await settle()
+        assert entries(world) == [(at(1), 4, 9, True)]
+
+
 async def test_the_last_ten_are_kept_over_restarts(world: World) -> None:
     """Oldest first; a new leader goes on where the one before ended, and adds nothing twice."""
     world.add_scaler()

@@ -62,6 +62,19 @@ async def test_a_decision_can_be_made_again_from_its_line(world: World, logs: li
         assert line["desired_load"] == decision.desired_load
 
 
+async def test_a_decision_in_a_pause_can_be_made_again(world: World, logs: list[Line]) -> None:
+    """What is paused, and until when, is part of what was seen."""
+    world.add("chat", replicas=7, says=3.0)
+    async with world.leading() as evaluator:
+        await asyncio.sleep(1)
+        world.annotate("chat", paused="ScaleDown until 2026-01-05T13:00:00Z")
+        await asyncio.sleep(1)
+        decided = evaluator.outcomes[NAMESPACE, "chat"].decision
+    free, paused = map(_replay, _decisions(logs))
+    assert (free.desired_replicas, paused.desired_replicas) == (3, 7)
+    assert paused == decided
+
+
 async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> None:
     """An hour of the same decision is one line, and a change of it is one more."""
     world.add("chat", replicas=10, says=10.0)

@@ -133,6 +133,15 @@ def test_a_failure_forgets_neither_pause_nor_contest() -> None:
     assert reporter.condition("Paused") is None
 
 
+async def test_a_pause_is_told_while_the_target_is_missing(world: World) -> None:
+    """It holds as soon as the workload is there, so nobody should think that it does not."""
+    world.add_scaler("chat", paused="Both")
+    async with world.leading():
+        await asyncio.sleep(1)
+        assert world.condition("chat", "Ready")["reason"] == "TargetNotFound"
+        assert world.condition("chat", "Paused")["reason"] == "PausedBySpec"
+
+
 async def test_a_contest_is_told_once_and_is_over_after_ten_minutes_of_calm(world: World) -> None:
     """A manifest with replicas in it fights us: its second write is named, and then peace."""
     world.add("chat", replicas=4)

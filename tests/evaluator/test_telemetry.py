@@ -31,6 +31,16 @@ def _series_of(registry: CollectorRegistry, name: str) -> list[str]:
     return [line for line in lines if f'name="{name}"' in line]
 
 
+async def test_a_pause_that_holds_is_a_limit(world: World) -> None:
+    """Who is alerted of a held load finds which limit it is."""
+    world.add("chat", replicas=4, says=8.0, paused="ScaleUp")
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(1)
+        gate = CHAT | {"limit": "gate"}
+        assert registry.get_sample_value("budaiscaler_limited", gate) == 1
+
+
 async def test_a_scaler_has_its_figures(world: World) -> None:
     """Replicas, load, limits, and each source with its value and age."""
     world.add("chat", replicas=4, says=200.0)
@@ -59,9 +69,9 @@ async def test_a_scaler_has_its_figures(world: World) -> None:
         }
         limits = {
             limit: registry.get_sample_value("budaiscaler_limited", CHAT | {"limit": limit})
-            for limit in ("bounds", "tolerance")
+            for limit in ("bounds", "gate", "tolerance")
         }
-        assert limits == {"bounds": 1, "tolerance": 0}
+        assert limits == {"bounds": 1, "gate": 0, "tolerance": 0}
         queue = CHAT | {"source": "chat"}
         assert registry.get_sample_value("budaiscaler_source_value", queue) == 200
         assert registry.get_sample_value("budaiscaler_source_age_seconds", queue) == 0
