@@ -5,8 +5,13 @@ from __future__ import annotations
 from budaiscaler.domain.algorithms import zero
 from budaiscaler.domain.algorithms.knative import Config
 from budaiscaler.domain.algorithms.zero import ZeroRules
-from budaiscaler.domain.api import annotations, quantity
-from budaiscaler.domain.api.annotations import PANIC_WINDOW_S, STABLE_WINDOW_S, Annotations
+from budaiscaler.domain.api import quantity
+from budaiscaler.domain.api.annotations import (
+    PANIC_WINDOW_S,
+    STABLE_WINDOW_S,
+    Annotations,
+    scale_down_to,
+)
 from budaiscaler.domain.api.behavior import Behavior, ScalingRules
 
 PANIC_THRESHOLD = 2.0
@@ -29,7 +34,7 @@ def config(behavior: Behavior | None, given: Annotations, *, target: float) -> C
     down = given.scale_down_to
     if down is None:
         rate = _rate(behavior.scale_down if behavior else None)
-        down = SCALE_DOWN_TO if rate is None else annotations.scale_down_to(rate)
+        down = SCALE_DOWN_TO if rate is None else scale_down_to(rate)
     stable_s = given.stable_window_s or STABLE_WINDOW_S
     return Config(
         target=target,
@@ -55,7 +60,9 @@ def zero_rules(given: Annotations, *, can_be_zero: bool) -> ZeroRules:
     grace_s = given.scale_to_zero_grace_s
     return ZeroRules(
         can_be_zero=can_be_zero and given.scale_to_zero is not False,
-        initial_scale=1 if given.initial_scale is None else given.initial_scale,
+        # Knative's is 1, of a new revision. Ours would wake a workload that stands at 0 for a new
+        # scaler's sake, or for a new leader's.
+        initial_scale=given.initial_scale or 0,
         stable_window_s=given.stable_window_s or STABLE_WINDOW_S,
         grace_s=zero.GRACE_S if grace_s is None else grace_s,
         retention_s=given.scale_to_zero_retention_s or 0.0,

@@ -34,6 +34,7 @@ _LONGEST_S = 3600.0
 _SHORTEST_STABLE_S = 6.0
 _SHORTEST_PANIC_S = 1.0
 _MOST_REPLICAS = 2**31 - 1
+_MOST_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Annotations:
     unknown: tuple[str, ...] = ()
 
 
-def parse(annotations: Mapping[str, str], others: Collection[str] = ()) -> Annotations:
+def parse_annotations(annotations: Mapping[str, str], others: Collection[str] = ()) -> Annotations:
     """Read the annotations of a scaler.
 
     Args:
@@ -213,7 +214,7 @@ def _duration(text: str, *, shortest_s: float = 0.0) -> float:
 
 
 def _count(text: str, *, least: int) -> int:
-    if not text.isdecimal() or not least <= int(text[:11]) <= _MOST_REPLICAS:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or not least <= int(text) <= _MOST_REPLICAS:
         raise InvalidSpecError(f"{text!r} is no count of {least} or more replicas")
     return int(text)
 
