@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from budaiscaler.domain.conditions import Condition
+from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.readings import Observed
 
 
@@ -90,12 +91,14 @@ class Observation:
         startup_p95_s: measured start-up of this workload's pods in seconds; None until measured.
         exact: whether the HPA that acts has no dead band of its own; False where the API server
             drops its `tolerance`.
+        gpu: of the target's GPUs; None where nobody asked for it.
     """
 
     replicas: Replicas
     readings: Mapping[str, Observed]
     startup_p95_s: float | None = None
     exact: bool = True
+    gpu: GpuObserved | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ OWNED_FIELDS = (
     "decisionTime",
     "holdingSince",
     "sources",
+    "gpuStatus",
 )
 
 

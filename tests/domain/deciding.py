@@ -10,6 +10,7 @@ from budaiscaler.domain import readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Code, Decision, Observation, Replicas, Rung, State
+from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from tests.conftest import NOON
 
@@ -43,6 +44,7 @@ class Story:
         are_counted: bool = True,
         startup_p95_s: float | None = None,
         exact: bool = True,
+        gpu: GpuObserved | None = None,
         after_s: float = 15,
     ) -> Decision:
         """Decide `after_s` later; all replicas are ready unless told."""
@@ -55,6 +57,7 @@ class Story:
             },
             startup_p95_s,
             exact=exact,
+            gpu=gpu,
         )
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return decision

@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from datetime import datetime
 
-from budaiscaler.domain.algorithms import limits, needs, shortfalls, verdicts
+from budaiscaler.domain.algorithms import gpu, limits, needs, shortfalls, verdicts
 from budaiscaler.domain.algorithms.needs import Candidate
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
@@ -43,7 +43,9 @@ def decide(
     candidates = [
         needs.candidate(source, observation, state, now) for source in spec.metrics_sources
     ]
-    has_data = any(candidate.has_data for candidate in candidates)
+    gpus = gpu.candidates(spec, observation, state, now)
+    has_data = any(candidate.has_data for candidate in (*candidates, *gpus))
+    candidates += [candidate for candidate in gpus if not candidate.has_data]
     hold_ends = shortfalls.hold_ends(state.shortfall, limit)
     if hold_ends is not None and now < hold_ends:
         candidates.append(shortfalls.hold(spec, replicas, state.recommended_load))
@@ -56,15 +58,19 @@ def decide(
     load, tolerance_rung = limits.tolerance(
         spec, winner.load, replicas.current, exact=observation.exact
     )
+    gpu_needs = [candidate for candidate in gpus if candidate.has_data]
+    load, gpu_rung = gpu.raised(spec, load, gpu_needs, observation)
     bounded, bounds_rung = limits.bounds(spec, load)
     bounded = quantity.ceil_to_milli(bounded)
     desired = math.ceil(bounded)
 
     bound_by = Stage.SOURCE if winner.is_hold else Stage.COMBINE
-    for rung in (tolerance_rung, bounds_rung):
+    for rung in (tolerance_rung, gpu_rung, bounds_rung):
         bound_by = rung.stage if rung is not None else bound_by
     ladder = [candidate.rung for candidate in candidates]
-    ladder += [rung for rung in (combined, tolerance_rung, bounds_rung) if rung is not None]
+    ladder += [rung for rung in (combined, tolerance_rung) if rung is not None]
+    ladder += [candidate.rung for candidate in gpu_needs]
+    ladder += [rung for rung in (gpu_rung, bounds_rung) if rung is not None]
     result = f"{replicas.current} -> {desired} replicas"
     ladder.append(Rung(Stage.FINAL, Code.RESULT, replicas.current, desired, result))
     decision = Decision(
