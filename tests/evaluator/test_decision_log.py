@@ -13,10 +13,11 @@ import pytest
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, Replicas, Shortfall, State
-from budaiscaler.domain.readings import NoData, NoDataReason, Reading
+from budaiscaler.domain.gpu import GpuObserved, GpuReading
+from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.kube.port import Json
 from tests import samples
-from tests.evaluator.world import NAMESPACE, World
+from tests.evaluator.world import NAMESPACE, FakeGpus, World
 
 pytestmark = pytest.mark.looptime
 
@@ -29,17 +30,32 @@ def _decisions(logs: list[Line]) -> list[Line]:
     return [json.loads(json.dumps(line, default=str)) for line in lines]
 
 
+def _observed(said: Json) -> Observed:
+    if "reason" in said:
+        return NoData(NoDataReason(said["reason"]), said["message"])
+    return Reading(**said)
+
+
+def _gpu(said: Json | None) -> GpuObserved | None:
+    if said is None or "reason" in said:
+        return None if said is None else NoData(NoDataReason(said["reason"]), said["message"])
+    both = {name: _observed(said[name]) for name in ("memory", "compute")}
+    return GpuReading(**(said | both))
+
+
 def _replay(line: Line) -> Decision:
     seen = line["observation"]
-    readings = {
-        name: NoData(NoDataReason(said["reason"]), said["message"])
-        if "reason" in said
-        else Reading(**said)
-        for name, said in seen["readings"].items()
-    }
+    readings = {name: _observed(said) for name, said in seen["readings"].items()}
     decision, _ = decide(
         validation.parse_spec(line["spec"]),
-        Observation(**{**seen, "replicas": Replicas(**seen["replicas"]), "readings": readings}),
+        Observation(
+            **{
+                **seen,
+                "replicas": Replicas(**seen["replicas"]),
+                "readings": readings,
+                "gpu": _gpu(seen["gpu"]),
+            }
+        ),
         _state(line["state"]),
         datetime.fromisoformat(line["now"]),
     )
@@ -82,6 +98,37 @@ async def test_a_decision_can_be_made_again_from_its_line(world: World, logs: li
     assert all(decision in decided for decision in replayed)
     for line, decision in zip(lines, replayed, strict=True):
         assert line["desired_load"] == decision.desired_load
+
+
+async def test_gpus_are_in_the_line_and_their_endpoint_is_not(
+    world: World, logs: list[Line]
+) -> None:
+    """What they told replays as well; a URL decides nothing, and may carry a password."""
+    world.add(
+        "chat",
+        says=1.0,
+        gpuConfig={
+            "enabled": True,
+            "gpuMemoryThreshold": 70,
+            "gpuComputeThreshold": 80,
+            "dcgmEndpoint": "http://user:secret@exporter:9400",
+        },
+    )
+    gpus = world.gpu = FakeGpus()
+    async with world.leading() as evaluator:
+        decided = []
+        for answer in (
+            GpuReading(Reading(90.3, 0.1, 4, 4), NoData(NoDataReason.METRIC_NOT_FOUND, "none"), 4),
+            GpuReading(Reading(10.1, 0.1, 4, 4), Reading(99.9, 0.1, 4, 4), 4, "H100"),
+            NoData(NoDataReason.UNREACHABLE, "it is down"),
+        ):
+            gpus.answer = answer
+            await asyncio.sleep(100)
+            decided.append(evaluator.outcomes[NAMESPACE, "chat"].decision)
+    lines = _decisions(logs)
+    assert [line["desired_replicas"] for line in lines][-3:] == [6, 5, 4]
+    assert [_replay(line) for line in lines][-2:] == decided[-2:]
+    assert "secret" not in str(logs)
 
 
 async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> None:

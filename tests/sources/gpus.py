@@ -18,7 +18,20 @@ H100 = "NVIDIA H100 80GB HBM3"
 
 def pod(name: str, node: str = "node-1", *, ready: bool = True) -> Pod:
     """A pod of the target."""
-    return Pod(f"uid-{name}", name, "", "10.0.0.1", node, (), (None, None), None, ready, False, False, None)  # fmt: skip  # noqa: E501, FBT003 - one line of fields
+    return Pod(
+        uid=f"uid-{name}",
+        name=name,
+        owner_uid="",
+        ip="10.0.0.1",
+        node=node,
+        ports=(),
+        requests=(None, None),
+        ready_since=None,
+        ready=ready,
+        unschedulable=False,
+        starting=False,
+        startup_s=None,
+    )
 
 
 def request(
