@@ -108,7 +108,9 @@ class Evaluator:
         """
         workloads = self._workloads = Workloads(self.kube, self.clock)
         self._readers = MetricReaders(self.kube)
-        self._observer = Observer(workloads, self.sources, self.interval_s, self.clock, self.gpu)
+        self._observer = Observer(
+            workloads, self.sources, self.interval_s, self.clock, gpu=self.gpu
+        )
         self._pipeline = Pipeline(
             observer=self._observer,
             readers=self._readers,

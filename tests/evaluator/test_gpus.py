@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import SourceType
@@ -16,6 +17,7 @@ from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.evaluator import observing, restoring, significance
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
+from budaiscaler.evaluator.telemetry import EvaluatorCollector
 from budaiscaler.kube.workloads import Workloads
 from tests.evaluator.world import FakeGpus, World, loop_s, running
 
@@ -179,6 +181,22 @@ async def test_what_is_not_told_is_left_out_of_the_status(world: World, told: Fa
     active = world.condition("chat", "ScalingActive")
     assert active["status"] == "True"
     assert "GPU memory (Unreachable): the exporter is down" in active["message"]
+
+
+async def test_gpus_have_figures(world: World, told: FakeGpus) -> None:
+    """As ratios; what is not told has no series."""
+    told.answer = gpus(90.0, BLANK)
+    async with world.leading() as evaluator:
+        await asyncio.sleep(1)
+        registry = CollectorRegistry()
+        registry.register(EvaluatorCollector(evaluator, lambda: True, lambda: 0))
+        figures = {
+            name: registry.get_sample_value(
+                f"budaiscaler_{name}", {"namespace": "ml", "name": "chat"}
+            )
+            for name in ("gpus", "gpu_memory_ratio", "gpu_utilization_ratio")
+        }
+    assert figures == {"gpus": 4, "gpu_memory_ratio": 0.9, "gpu_utilization_ratio": None}
 
 
 async def test_an_endpoint_that_only_an_edit_mends_makes_the_scaler_unready(

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from adapter.settings import AdapterSettings
 from budaiscaler.domain.errors import status_error
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import PODS
+from budaiscaler.runtime import settings
 from budaiscaler.sources.gpu import exporters
 from budaiscaler.sources.gpu.exporters import Exporters
 from tests.fakes.kube import FakeKube
@@ -164,6 +166,22 @@ async def test_pods_that_cannot_be_listed_are_no_data(kube: FakeKube, found: Exp
     kube.heal()
     await asyncio.sleep(60)
     assert await found.on(["node-1"]) == ("http://10.0.0.1:9400/metrics",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        pytest.param([], exporters.SELECTORS, id="the-usual-ones"),
+        pytest.param(["--dcgm-exporter-selector=a=b,c=d;e=f"], ("a=b,c=d", "e=f"), id="others"),
+        pytest.param(["--dcgm-exporter-selector="], (), id="none"),
+    ],
+)
+def test_the_operator_says_which_pods_are_exporters(
+    arguments: list[str], found: tuple[str, ...]
+) -> None:
+    """By a flag of the adapter."""
+    options = settings.read(AdapterSettings, arguments)
+    assert exporters.parse(options.dcgm_exporter_selector) == found
 
 
 def test_selectors_are_separated_by_semicolons() -> None:
