@@ -206,3 +206,11 @@ def test_gpus_do_not_keep_a_workload_from_waking_up() -> None:
     """At 0 replicas there is no GPU, and the queue decides."""
     spec = config(minReplicas=0, hpa={"manage": "Never"})
     assert decided(spec, 0, 3.0, UNASKED).desired_replicas == 3
+
+
+def test_lost_replicas_hold_what_was_asked_for() -> None:
+    """Who is left says nothing of the memory that the lost ones used; without GPUs a total falls."""
+    for spec, held in ((config(), 6), (samples.spec(), 2)):
+        story = Story(spec)
+        story.step(6, {"queue": 2.0}, gpu=gpus(20, pods=6))
+        assert story.step(6, {"queue": 2.0}, gpu=gpus(20), ready=4).desired_replicas == held
