@@ -29,6 +29,8 @@ from budaiscaler.kube.lease import Election, LeaseTiming
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import BUDAISCALERS
 from budaiscaler.sources.catalogue import Catalogue, SourceOptions, catalogue
+from budaiscaler.sources.gpu import exporters
+from budaiscaler.sources.gpu.readers import GpuOptions
 
 NAME = "budaiscaler-adapter"
 CONTROLLER = "budaiscaler-controller"
@@ -51,6 +53,11 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
         prometheus_url=settings.prometheus_url,
         timeout_s=settings.source_timeout,
         allow_ranges=settings.allow_source_ranges,
+        gpu=GpuOptions(
+            exporter_selectors=exporters.parse(settings.dcgm_exporter_selector),
+            exporter_namespace=settings.dcgm_exporter_namespace,
+            node=settings.node_name,
+        ),
     )
     async with catalogue(kube, options) as sources:
         await _serve(kube, settings, sources)
@@ -69,6 +76,7 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
         recorder=recorder,
         writer=StatusWriter(kube, NAME, time.monotonic),
         interval_s=settings.evaluation_interval,
+        gpu=sources.gpu,
     )
     election = Election(
         kube,

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from budaiscaler.runtime.durations import Seconds
 from budaiscaler.runtime.ranges import Ranges
 from budaiscaler.runtime.settings import ServerSettings
+from budaiscaler.sources.gpu.exporters import SELECTORS
 
 
 class AdapterSettings(ServerSettings):
@@ -55,6 +56,24 @@ class AdapterSettings(ServerSettings):
             "link-local, metadata), as ranges separated by commas."
         ),
     ] = ()
+    dcgm_exporter_selector: Annotated[
+        str,
+        Field(
+            description="Pods that are DCGM exporters, as label selectors separated by semicolons; "
+            "empty, none are looked for."
+        ),
+    ] = "; ".join(SELECTORS)
+    dcgm_exporter_namespace: Annotated[
+        str | None,
+        Field(
+            description="Namespace of the DCGM exporters; left out, all: whoever may create pods "
+            "with their labels could then tell what GPUs do."
+        ),
+    ] = None
+    node_name: Annotated[
+        str | None,
+        Field(description="Node that we run on, so that NVML is asked for its pods only."),
+    ] = None
     publish_grace: Annotated[
         Seconds, Field(gt=0, description="How long a value stands after its last good data.")
     ] = 300.0

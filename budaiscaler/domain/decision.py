@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from budaiscaler.domain import pausing
 from budaiscaler.domain.conditions import Condition
+from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import Observed
 
@@ -103,6 +104,7 @@ class Observation:
             drops its `tolerance`.
         paused: which directions are.
         contested_by: field manager that keeps writing the workload's replicas; None for none.
+        gpu: of the target's GPUs; None where nobody asked for it.
     """
 
     replicas: Replicas
@@ -111,6 +113,7 @@ class Observation:
     exact: bool = True
     paused: Pausing = pausing.NOTHING
     contested_by: str | None = None
+    gpu: GpuObserved | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class NoDataReason(StrEnum):
     BAD_ENDPOINT = "BadEndpoint"
     DENIED_ADDRESS = "DeniedAddress"
     UNSUPPORTED_SOURCE = "UnsupportedSource"
+    NVML_UNAVAILABLE = "NVMLUnavailable"
 
     @property
     def is_users_to_mend(self) -> bool:

@@ -29,6 +29,7 @@ from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.workloads import Workloads
 from budaiscaler.sources.base import Source
+from budaiscaler.sources.gpu.base import GpuReader
 
 CONCURRENT_WRITES = 64
 JITTER = 0.1
@@ -50,6 +51,7 @@ class Evaluator:
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
+        gpu: reads GPUs; None where nobody can.
     """
 
     kube: Kube
@@ -65,6 +67,7 @@ class Evaluator:
     actor: Actor | None = None
     counters: Counters = field(default_factory=Counters)
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    gpu: GpuReader | None = None
     _memories: dict[str, Memory] = field(default_factory=dict)
     _evaluating: dict[Key, float] = field(default_factory=dict)
     _unevaluated: set[Key] | None = None
@@ -109,7 +112,9 @@ class Evaluator:
         """
         workloads = self._workloads = Workloads(self.kube, self.clock)
         self._readers = MetricReaders(self.kube)
-        self._observer = Observer(workloads, self.sources, self.interval_s, self.clock)
+        self._observer = Observer(
+            workloads, self.sources, self.interval_s, self.clock, gpu=self.gpu
+        )
         self._pipeline = Pipeline(
             observer=self._observer,
             readers=self._readers,

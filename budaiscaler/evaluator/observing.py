@@ -18,11 +18,14 @@ from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 from budaiscaler.domain.decision import Observation
+from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.evaluator import restoring
+from budaiscaler.evaluator.gpus import GpuObserver
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.workloads import Workload, Workloads
 from budaiscaler.sources.base import Sample, Source, SourceRequest
+from budaiscaler.sources.gpu.base import GpuReader
 
 FETCH_LIMIT_S = 30.0
 """Every source ends by itself before that; a bug in one must not stop an evaluation for ever."""
@@ -52,13 +55,19 @@ class Observer:
         sources: by type; a type that is missing is not supported.
         interval_s: between two evaluations of a scaler.
         clock: monotonic seconds.
+        gpu: reads GPUs; None where nobody can.
     """
 
     workloads: Workloads
     sources: Mapping[SourceType, Source]
     interval_s: float
     clock: Callable[[], float]
+    gpu: GpuReader | None = None
     _good: dict[str, dict[str, _Good]] = field(default_factory=dict)
+    _gpus: GpuObserver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gpus = GpuObserver(self.gpu, self.clock)
 
     async def observe(self, scaler: Scaler, spec: ScalerSpec) -> Observation:
         """Look at the target and read all sources at once.
@@ -71,8 +80,9 @@ class Observer:
         workload = await self.workloads.find(
             target.api_version, target.kind, scaler.namespace, target.name
         )
-        answers = await asyncio.gather(
-            *(self._fetch(scaler.namespace, source, workload) for source in spec.metrics_sources)
+        fetches = (self._fetch(scaler.namespace, one, workload) for one in spec.metrics_sources)
+        gpu, answers = await asyncio.gather(
+            self._look_at_gpus(scaler, spec, workload), asyncio.gather(*fetches)
         )
         good = self._good.setdefault(scaler.uid, {})
         observed = {
@@ -88,6 +98,7 @@ class Observer:
             startup_p95_s(workload),
             exact=exactness is None or exactness.get("status") != "False",
             contested_by=contests.contested_by(workload.writes, self.clock()),
+            gpu=gpu,
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:
@@ -111,6 +122,24 @@ class Observer:
     def forget(self, uid: str) -> None:
         """Drop what belongs to a scaler that is gone."""
         self._good.pop(uid, None)
+        self._gpus.forget(uid)
+
+    async def _look_at_gpus(
+        self, scaler: Scaler, spec: ScalerSpec, workload: Workload
+    ) -> GpuObserved | None:
+        return await self._gpus.observe(
+            scaler.uid,
+            scaler.namespace,
+            spec.gpu_config,
+            workload,
+            max_age_s=self.interval_s / 2,
+            fresh_s=self._fresh_s,
+            limit_s=FETCH_LIMIT_S,
+        )
+
+    @property
+    def _fresh_s(self) -> float:
+        return max(3 * self.interval_s, FRESH_AT_LEAST_S)
 
     async def _fetch(
         self, namespace: str, source: MetricsSource, workload: Workload
@@ -144,7 +173,7 @@ class Observer:
         if last is None or last.asked != source:
             return observed
         age_s = now_s - last.at_s
-        if age_s > max(3 * self.interval_s, FRESH_AT_LEAST_S):
+        if age_s > self._fresh_s:
             return observed
         return Reading(last.value, age_s, last.answered, last.of)
 

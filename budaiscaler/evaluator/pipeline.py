@@ -186,7 +186,10 @@ def _log_decision(
             mode="json",
             by_alias=True,
             exclude_none=True,
-            exclude={"metrics_sources": {"__all__": {"endpoint", "headers"}}},
+            exclude={
+                "metrics_sources": {"__all__": {"endpoint", "headers"}},
+                "gpu_config": {"dcgm_endpoint"},
+            },
         ),
         observation=dataclasses.asdict(observation),
         state=dataclasses.asdict(state),

@@ -16,6 +16,7 @@ from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.conditions import Condition, Transition
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
+from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator import history, restoring
@@ -81,6 +82,8 @@ def of_decision(
             "time": times.rfc3339(decision.next_change.at),
             "message": conditions.shorten(decision.next_change.message),
         }
+    if isinstance(observation.gpu, GpuReading):
+        status["gpuStatus"] = _gpu_status(observation.gpu)
     active = any(
         c.type == conditions.SCALING_ACTIVE and c.status == "True" for c in decision.conditions
     )
@@ -183,7 +186,8 @@ def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:
 
 def _ready(observation: Observation, decision: Decision) -> Condition:
     """Ready sums up: it is False while something keeps the scaler from being evaluated in full."""
-    for name, observed in observation.readings.items():
+    told = [*observation.readings.items(), ("gpuConfig", observation.gpu)]
+    for name, observed in told:
         if isinstance(observed, NoData) and observed.reason.is_users_to_mend:
             return Condition(
                 conditions.READY, "False", str(observed.reason), f"{name}: {observed.message}"
@@ -239,6 +243,18 @@ def _sources(
             entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
             entry["reason"] = str(observed.reason)
         yield entry
+
+
+def _gpu_status(found: GpuReading) -> dict[str, Any]:
+    """What GPUs there are, in whole percent; what is not told is left out."""
+    status: dict[str, Any] = {"totalGPUs": found.gpus}
+    if isinstance(found.memory, Reading):
+        status["averageMemoryUtilization"] = round(found.memory.value)
+    if isinstance(found.compute, Reading):
+        status["averageComputeUtilization"] = round(found.compute.value)
+    if found.gpu_type:
+        status["gpuType"] = found.gpu_type
+    return status
 
 
 def _failure_reason(error: Exception) -> tuple[str, str]:

@@ -34,6 +34,7 @@ OWNED_FIELDS = (
     "decisionTime",
     "holdingSince",
     "sources",
+    "gpuStatus",
 )
 
 

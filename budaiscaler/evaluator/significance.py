@@ -18,6 +18,8 @@ JITTER_WAITS_S = 240.0
 """A load that only jitters is rewritten every five minutes: the writes of a large steady fleet took
 a tenth of the adapter's time."""
 VALUE_MOVED = 0.05
+PERCENT_MOVED = 5
+"""Of GPUs: the busiest numbers there are, which nobody reads but people."""
 NEXT_MOVED = timedelta(minutes=1)
 """A bound that is measured anew with each start is about the same."""
 
@@ -39,7 +41,7 @@ def is_significant(
     """
     if any(old.get(key) != new.get(key) for key in _ACTED_ON) or _verdicts(old) != _verdicts(new):
         return True
-    if ("desiredLoad" in old) != ("desiredLoad" in new):
+    if any((key in old) != (key in new) for key in ("desiredLoad", "gpuStatus")):
         return True
     before = {entry["name"]: entry for entry in old.get("sources") or ()}
     after = {entry["name"]: entry for entry in new.get("sources") or ()}
@@ -63,6 +65,7 @@ def is_jitter(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         and _course(old) == _course(new)
         and before.keys() == after.keys()
         and not any(_moved(before[name], after[name]) for name in after)
+        and not _gpus_moved(old.get("gpuStatus") or {}, new.get("gpuStatus") or {})
     )
 
 
@@ -87,6 +90,13 @@ def _moved(before: float | None, after: float | None) -> bool:
     if before is None or after is None:
         return before is not after
     return abs(after - before) > VALUE_MOVED * abs(before)
+
+
+def _gpus_moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return old.keys() != new.keys() or any(
+        abs(new[key] - told) > PERCENT_MOVED if key.startswith("average") else new[key] != told
+        for key, told in old.items()
+    )
 
 
 def _is_next_moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.decision import Code, Decision, Stage
+from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator.evaluator import Evaluator
 
@@ -72,6 +73,9 @@ class EvaluatorCollector(Collector):
         missing = _gauge(
             "source_no_data", "1 while a source has none.", (*scaler, "source", "reason")
         )
+        gpus = _gauge("gpus", "GPUs of the target.", scaler)
+        memory = _gauge("gpu_memory_ratio", "Mean memory in use, of all there is.", scaler)
+        compute = _gauge("gpu_utilization_ratio", "Mean utilisation.", scaler)
         for key, outcome in list(self.evaluator.outcomes.items()):
             decision, observation = outcome.decision, outcome.observation
             active.add_metric(key, float(decision is not None and _is_active(decision)))
@@ -90,7 +94,16 @@ class EvaluatorCollector(Collector):
                     age.add_metric((*key, name), observed.age_s)
                 elif isinstance(observed, NoData):
                     missing.add_metric((*key, name, str(observed.reason)), 1)
+            if isinstance(observation.gpu, GpuReading):
+                gpus.add_metric(key, observation.gpu.gpus)
+                for gauge, told in (
+                    (memory, observation.gpu.memory),
+                    (compute, observation.gpu.compute),
+                ):
+                    if isinstance(told, Reading):
+                        gauge.add_metric(key, told.value / 100)
         yield from (desired, current, ready, load, active, limited, value, age, missing)
+        yield from (gpus, memory, compute)
 
 
 _LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.PAUSED, Code.MAX_REPLICAS, Code.MIN_REPLICAS})

@@ -56,6 +56,7 @@ class Cache(Generic[T]):
         project: picks what readers need of an object, given its projection so far; None drops it.
             A small projection is what keeps a cluster of ten thousand pods in a few megabytes.
         field_selector: narrows the collection.
+        label_selector: narrows it by labels.
         objects: by namespace and name.
         synced: set after the first complete list.
         clock: monotonic seconds.
@@ -65,6 +66,7 @@ class Cache(Generic[T]):
     path: str
     project: Callable[[Json, T | None], T | None]
     field_selector: str | None = None
+    label_selector: str | None = None
     backoff: Backoff = field(default_factory=Backoff)
     objects: dict[Key, T] = field(default_factory=dict)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
@@ -189,7 +191,8 @@ class Cache(Generic[T]):
             _log.exception("listener_failed", path=self.path, namespace=key[0], name=key[1])
 
     def _selector(self) -> dict[str, str]:
-        return {"fieldSelector": self.field_selector} if self.field_selector else {}
+        chosen = {"fieldSelector": self.field_selector, "labelSelector": self.label_selector}
+        return {name: value for name, value in chosen.items() if value}
 
 
 def _key(item: Json) -> Key:

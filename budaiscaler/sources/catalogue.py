@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 from budaiscaler.domain.api.sources import SourceType
@@ -12,6 +12,7 @@ from budaiscaler.kube.port import Kube
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.external import ExternalSource
+from budaiscaler.sources.gpu.readers import GpuOptions, GpuReaders, gpu_readers
 from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
 
@@ -24,11 +25,13 @@ class SourceOptions:
         prometheus_url: Prometheus of sources that name none.
         timeout_s: longest time for one request.
         allow_ranges: addresses that may be asked though they are denied.
+        gpu: where GPUs are read.
     """
 
     prometheus_url: str | None = None
     timeout_s: float = 10.0
     allow_ranges: tuple[IPv4Network | IPv6Network, ...] = ()
+    gpu: GpuOptions = field(default_factory=GpuOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Catalogue:
 
     prometheus: PrometheusSource
     external: ExternalSource
+    gpu: GpuReaders
 
     @property
     def by_type(self) -> Mapping[SourceType, Source]:
@@ -46,7 +50,7 @@ class Catalogue:
     @property
     def fetches(self) -> int:
         """Requests really made, for telemetry."""
-        return self.prometheus.fetches + self.external.fetches
+        return self.prometheus.fetches + self.external.fetches + self.gpu.fetches
 
 
 @asynccontextmanager
@@ -58,7 +62,8 @@ async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalog
     )
     external = ExternalSource(fetcher, kube)
     try:
-        yield Catalogue(prometheus, external)
+        async with gpu_readers(kube, fetcher, prometheus, options.gpu) as gpu:
+            yield Catalogue(prometheus, external, gpu)
     finally:
         await prometheus.close()
         await external.close()

@@ -11,12 +11,13 @@ from budaiscaler.domain.readings import NoData
 from budaiscaler.sources.base import Sample
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 FORGET_AFTER_S = 120.0
 
 
 @dataclass(slots=True)
-class Coalescer(Generic[K]):
+class Shared(Generic[K, V]):
     """Shares answers by key; failures too, as long, or a broken query would be asked N times.
 
     Attributes:
@@ -26,13 +27,11 @@ class Coalescer(Generic[K]):
 
     clock: Callable[[], float]
     fetches: int = 0
-    _flights: dict[K, asyncio.Task[Sample | NoData]] = field(default_factory=dict)
-    _answers: dict[K, tuple[float, Sample | NoData]] = field(default_factory=dict)
+    _flights: dict[K, asyncio.Task[V]] = field(default_factory=dict)
+    _answers: dict[K, tuple[float, V]] = field(default_factory=dict)
     _pruned_at_s: float = 0.0
 
-    async def get(
-        self, key: K, max_age_s: float, fetch: Callable[[], Awaitable[Sample | NoData]]
-    ) -> Sample | NoData:
+    async def get(self, key: K, max_age_s: float, fetch: Callable[[], Awaitable[V]]) -> V:
         """Give a recent answer, join the flight that is under way, or start one.
 
         A caller that is cancelled does not take the flight down with it: others wait for it.
@@ -56,9 +55,7 @@ class Coalescer(Generic[K]):
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
-    async def _fly(
-        self, key: K, fetch: Callable[[], Awaitable[Sample | NoData]]
-    ) -> Sample | NoData:
+    async def _fly(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
         self.fetches += 1
         answer = await fetch()
         self._answers[key] = (self.clock(), answer)
@@ -71,3 +68,7 @@ class Coalescer(Generic[K]):
         for key, (at_s, _) in list(self._answers.items()):
             if now_s - at_s > FORGET_AFTER_S:
                 del self._answers[key]
+
+
+class Coalescer(Shared[K, Sample | NoData]):
+    """Shares what sources answer."""

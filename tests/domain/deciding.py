@@ -10,6 +10,7 @@ from budaiscaler.domain import pausing, readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Code, Decision, Observation, Replicas, Rung, State
+from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from tests.conftest import NOON
@@ -46,6 +47,7 @@ class Story:
         exact: bool = True,
         paused: Pausing = pausing.NOTHING,
         contested_by: str | None = None,
+        gpu: GpuObserved | None = None,
         after_s: float = 15,
     ) -> Decision:
         """Decide `after_s` later; all replicas are ready unless told."""
@@ -60,6 +62,7 @@ class Story:
             exact=exact,
             paused=paused,
             contested_by=contested_by,
+            gpu=gpu,
         )
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return decision

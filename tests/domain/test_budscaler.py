@@ -9,6 +9,8 @@ import pytest
 from budaiscaler.domain import readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decision import Code, Decision, Stage
+from budaiscaler.domain.gpu import GpuReading
+from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from budaiscaler.kube.port import Json
 from tests import samples
 from tests.domain.deciding import DEAD, Says, Story, rung
@@ -236,3 +238,23 @@ def test_the_rungs_chain_to_the_result() -> None:
         ("MaxReplicas", 8, 6),
         ("Result", 4, 6),
     ]
+
+
+@pytest.mark.parametrize(
+    ("memory", "usage", "current", "desired"),
+    [
+        pytest.param(90, 70, 2, 3, id="T11-memory-raises"),
+        pytest.param(20, 80, 4, 5, id="T13-never-lowers"),
+        pytest.param(72, 70, 4, 4, id="within-tolerance"),
+        pytest.param(210, 70, 4, 8, id="at-most-the-rate"),
+    ],
+)
+def test_gpus_can_only_raise(memory: float, usage: float, current: int, desired: int) -> None:
+    """A memory threshold of 70, with the tolerance, damping and rate of metrics."""
+    config = {"enabled": True, "gpuMemoryThreshold": 70}
+    story = Story(_spec(gpuConfig=config))
+    reading = readings.reading(memory, answered=current, of=current)
+    level = readings.reading(usage, answered=current, of=current)
+    assert isinstance(reading, Reading)
+    gpus = GpuReading(reading, NoData(NoDataReason.METRIC_NOT_FOUND, "none"), current)
+    assert story.step(current, {"usage": level}, gpu=gpus).desired_replicas == desired

@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
-from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.domain.gpu import GpuReading
+from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from tests import samples
-from tests.evaluator.world import NAMESPACE, World
+from tests.evaluator.world import NAMESPACE, FakeGpus, World
 
 pytestmark = pytest.mark.looptime
 
@@ -73,6 +74,37 @@ async def test_a_decision_in_a_pause_can_be_made_again(world: World, logs: list[
     free, paused = map(_replay, _decisions(logs))
     assert (free.desired_replicas, paused.desired_replicas) == (3, 7)
     assert paused == decided
+
+
+async def test_gpus_are_in_the_line_and_their_endpoint_is_not(
+    world: World, logs: list[Line]
+) -> None:
+    """What they told replays as well; a URL decides nothing, and may carry a password."""
+    world.add(
+        "chat",
+        says=1.0,
+        gpuConfig={
+            "enabled": True,
+            "gpuMemoryThreshold": 70,
+            "gpuComputeThreshold": 80,
+            "dcgmEndpoint": "http://user:secret@exporter:9400",
+        },
+    )
+    gpus = world.gpu = FakeGpus()
+    async with world.leading() as evaluator:
+        decided = []
+        for answer in (
+            GpuReading(Reading(90.3, 0.1, 4, 4), NoData(NoDataReason.METRIC_NOT_FOUND, "none"), 4),
+            GpuReading(Reading(10.1, 0.1, 4, 4), Reading(99.9, 0.1, 4, 4), 4, "H100"),
+            NoData(NoDataReason.UNREACHABLE, "it is down"),
+        ):
+            gpus.answer = answer
+            await asyncio.sleep(100)
+            decided.append(evaluator.outcomes[NAMESPACE, "chat"].decision)
+    lines = _decisions(logs)
+    assert [line["desired_replicas"] for line in lines][-3:] == [6, 5, 4]
+    assert [_replay(line) for line in lines][-2:] == decided[-2:]
+    assert "secret" not in str(logs)
 
 
 async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> None:

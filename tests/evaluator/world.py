@@ -13,7 +13,8 @@ from typing import Any
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.api.sources import SourceType
-from budaiscaler.domain.readings import NoData
+from budaiscaler.domain.gpu import GpuObserved
+from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.evaluator.acting import Actor
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
@@ -23,6 +24,7 @@ from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import BUDAISCALERS, DEPLOYMENTS, PODS, REPLICA_SETS
 from budaiscaler.sources.base import Sample, Source, SourceRequest
+from budaiscaler.sources.gpu.base import GpuReader, GpuRequest
 from tests import samples
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
@@ -84,17 +86,41 @@ class FakeSource:
 
 
 @dataclass(slots=True)
+class FakeGpus:
+    """Tells of GPUs what it is told to.
+
+    Attributes:
+        answer: what it tells next.
+        takes_s: how long that takes.
+        asked: every request.
+    """
+
+    answer: GpuObserved = field(
+        default_factory=lambda: NoData(NoDataReason.UNREACHABLE, "no exporter")
+    )
+    takes_s: float = 0.0
+    asked: list[GpuRequest] = field(default_factory=list)
+
+    async def read(self, request: GpuRequest) -> GpuObserved:
+        self.asked.append(request)
+        await asyncio.sleep(self.takes_s)
+        return self.answer
+
+
+@dataclass(slots=True)
 class World:
     """The API server, the sources, and what a test does to them.
 
     Attributes:
         source: the Prometheus.
         sources: of other types.
+        gpu: what reads GPUs.
     """
 
     kube: FakeKube = field(default_factory=FakeKube)
     source: FakeSource = field(default_factory=FakeSource)
     sources: dict[SourceType, Source] = field(default_factory=dict)
+    gpu: GpuReader | None = None
 
     def add(
         self, name: str = "chat", *, replicas: int = 4, says: Answer = 4.0, **fields: Any
@@ -200,6 +226,7 @@ class World:
             clock=loop_s,
             wall_clock=wall,
             random=random.Random(1),
+            gpu=self.gpu,
         )
 
     @asynccontextmanager

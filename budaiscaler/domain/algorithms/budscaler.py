@@ -56,6 +56,7 @@ def decide(
         count = max(current, needs.ceil(winner.load))
     else:
         count, steps = damping.step(spec, winner.load, current, changes, now)
+    count, by_gpus = _raised(spec, count, gathered, observation, changes, now)
     windows = {"up": _window(spec, up=True), "down": _window(spec, up=False)}
     # What stood when we came is a recommendation of whoever was before us: as Kubernetes' HPA does,
     # nothing scales down before a whole window was seen.
@@ -68,7 +69,7 @@ def decide(
     bounded, bounds_rung = limits.bounds(unpaused, _fewest(spec), spec.max_replicas)
     desired = int(bounded)
 
-    rungs = [*gathered.rungs, *steps]
+    rungs = [*gathered.rungs, *steps, *by_gpus]
     rungs += [rung for rung in (held, limited, gate, pause_rung, bounds_rung) if rung is not None]
     moved = [rung for rung in rungs if rung.before != rung.after and rung.stage != Stage.SOURCE]
     bound_by = moved[-1].stage if moved else Stage.COMBINE
@@ -96,6 +97,28 @@ def decide(
         asked=asked,
     )
     return decision, after
+
+
+def _raised(
+    spec: ScalerSpec,
+    count: int,
+    gathered: Gathered,
+    observation: Observation,
+    changes: policies.Changes,
+    now: datetime,
+) -> tuple[int, tuple[Rung, ...]]:
+    """Raise the count to what the GPUs need, with the tolerance and damping of metrics."""
+    if not gathered.gpu_needs:
+        return count, ()
+    told = tuple(candidate.rung for candidate in gathered.gpu_needs)
+    most = max(gathered.gpu_needs, key=lambda candidate: candidate.load)
+    current = observation.replicas.current
+    needed, _ = damping.step(spec, most.load, current, changes, now)
+    if needed <= count:
+        return count, told
+    name = most.rung.message.partition(":")[0]
+    message = f"{name} asks for {needed} replicas, more than the {count} of the metrics"
+    return needed, (*told, Rung(Stage.GPU, Code.LARGEST_NEED, count, needed, message))
 
 
 def can_sleep(spec: ScalerSpec) -> bool:

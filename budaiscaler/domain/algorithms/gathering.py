@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from budaiscaler.domain.algorithms import coverage, needs, shortfalls, silences
+from budaiscaler.domain.algorithms import coverage, gpu, needs, shortfalls, silences
 from budaiscaler.domain.algorithms.needs import Candidate
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import MetricsSource
@@ -27,6 +27,7 @@ class Gathered:
     Attributes:
         state: with everything that was seen, and not yet what is recommended.
         winner: the largest need, or the hold that is above all needs.
+        gpu_needs: what GPUs ask for, which comes after.
         rungs: of every source and rule, and of their combination.
         has_data: whether any source had data.
         fallbacks: what stands in for sources without data.
@@ -37,6 +38,7 @@ class Gathered:
 
     state: State
     winner: Candidate
+    gpu_needs: tuple[Candidate, ...]
     rungs: tuple[Rung, ...]
     has_data: bool
     fallbacks: tuple[str, ...]
@@ -68,7 +70,9 @@ def gather(spec: ScalerSpec, observation: Observation, state: State, now: dateti
         coverage=coverage.follow(spec, observation, state.coverage, limit, now),
     )
     asked = [_candidate(source, observation, state, limit, now) for source in spec.metrics_sources]
+    gpus = gpu.candidates(spec, observation, state, now)
     candidates = [candidate for candidate in asked if not candidate.is_left_out]
+    candidates += [candidate for candidate in gpus if not candidate.has_data]
     if not candidates:
         candidates.append(_nothing_left(replicas.current))
     hold_ends = shortfalls.hold_ends(state.shortfall, limit)
@@ -79,11 +83,12 @@ def gather(spec: ScalerSpec, observation: Observation, state: State, now: dateti
     return Gathered(
         state=state,
         winner=winner,
+        gpu_needs=tuple(candidate for candidate in gpus if candidate.has_data),
         rungs=(
             *(candidate.rung for candidate in (*left_out, *candidates)),
             _combine_rung(winner, replicas.current),
         ),
-        has_data=any(candidate.has_data for candidate in asked),
+        has_data=any(candidate.has_data for candidate in (*asked, *gpus)),
         fallbacks=tuple(one.rung.message for one in asked if one.rung.code is Code.FALLBACK),
         partial=coverage.told(spec, observation, state.coverage),
         next_change=_next_change(spec, winner, state, hold_ends, limit, now),

@@ -12,7 +12,7 @@ import math
 from dataclasses import replace
 from datetime import datetime
 
-from budaiscaler.domain.algorithms import gathering, limits, verdicts
+from budaiscaler.domain.algorithms import gathering, gpu, limits, verdicts
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec
 from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage, State
@@ -29,6 +29,7 @@ def decide(
     gathered = gathering.gather(spec, observation, state, now)
     winner = gathered.winner
     load, tolerance_rung = limits.tolerance(spec, winner.load, current, exact=observation.exact)
+    load, gpu_rung = gpu.raised(spec, load, gathered.gpu_needs, observation)
     load, pause_rung = limits.pause(observation.paused, load, current)
     # The HPA that we own cannot go below 1 in a stock cluster; a user's own one may.
     low = spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)
@@ -37,10 +38,12 @@ def decide(
     desired = math.ceil(bounded)
 
     bound_by = Stage.SOURCE if winner.is_hold else Stage.COMBINE
-    for rung in (tolerance_rung, pause_rung, bounds_rung):
+    for rung in (tolerance_rung, gpu_rung, pause_rung, bounds_rung):
         bound_by = rung.stage if rung is not None else bound_by
     ladder = [*gathered.rungs]
-    ladder += [rung for rung in (tolerance_rung, pause_rung, bounds_rung) if rung is not None]
+    ladder += [tolerance_rung] if tolerance_rung is not None else []
+    ladder += [candidate.rung for candidate in gathered.gpu_needs]
+    ladder += [rung for rung in (gpu_rung, pause_rung, bounds_rung) if rung is not None]
     result = f"{current} -> {desired} replicas"
     ladder.append(Rung(Stage.FINAL, Code.RESULT, current, desired, result))
     decision = Decision(

@@ -61,7 +61,12 @@ def observed(source: MetricsSource, observation: Observation) -> Observed:
     found = observation.readings.get(source.key)
     if found is None:
         return NoData(NoDataReason.NOT_YET_READ, "the source was not read yet")
-    if isinstance(found, NoData) or not _is_level(source):
+    return level(found, observation) if _is_level(source) else found
+
+
+def level(found: Observed, observation: Observation) -> Observed:
+    """Look at a level where it means something: where there are replicas to share it."""
+    if isinstance(found, NoData):
         return found
     if not observation.replicas.are_counted:
         return NoData(
@@ -82,7 +87,7 @@ def candidate(
     """Turn one reading into a need in replicas; `state` knows what `observation` saw."""
     current = observation.replicas.current
     if _is_level(source):
-        return _of_level(source, found, observation, state, now)
+        return of_level(source.key, source.target, found, observation, state, now)
     need = min(found.value / source.target, MAX_NEED)
     how = f"{source.key}: total {found.value:g} / {source.target:g} a replica = {need:.4g} replicas"
     rung = Rung(Stage.SOURCE, Code.NEED_FROM_TOTAL, current, ceil(need), how)
@@ -94,26 +99,41 @@ def ceil(load: float) -> int:
     return math.ceil(quantity.ceil_to_milli(load))
 
 
-def _of_level(
-    source: MetricsSource, reading: Reading, observation: Observation, state: State, now: datetime
+def missing(name: str, found: NoData, current: int) -> Candidate:
+    """Hold the replicas, for what gave no data."""
+    message = f"{name}: no data ({found.reason}), so it holds {current}"
+    rung = Rung(Stage.SOURCE, Code.NO_DATA, current, current, message)
+    return Candidate(float(current), rung, is_hold=True)
+
+
+def of_level(
+    name: str,
+    target: float,
+    reading: Reading,
+    observation: Observation,
+    state: State,
+    now: datetime,
+    *,
+    stage: Stage = Stage.SOURCE,
 ) -> Candidate:
+    """Turn a level that means something into a need; see `candidate`."""
     current, ready = observation.replicas.current, observation.replicas.ready
-    ratio = min(reading.value / source.target, MAX_NEED)
+    ratio = min(reading.value / target, MAX_NEED)
     inside, why = _in_mean(reading, ready, state, now)
     at_least = min(inside * ratio, MAX_NEED)
     at_most = min(at_least + (ready - inside) * max(1.0, ratio), MAX_NEED)
     need = min(max(float(current), at_least), at_most)
     is_hold = at_least < need < at_most
-    level = f"level {reading.value:g} / {source.target:g}"
+    share = f"level {reading.value:g} / {target:g}"
     if inside == ready:
-        how = f"{ready} ready x {level} = {need:.4g} replicas"
+        how = f"{ready} ready x {share} = {need:.4g} replicas"
     else:
         how = (
-            f"{level} over {inside} of {ready} ready gives {at_least:.4g} to {at_most:.4g} "
+            f"{share} over {inside} of {ready} ready gives {at_least:.4g} to {at_most:.4g} "
             f"({why}), taken as {need:.4g} replicas"
         )
     code = Code.PARTIAL_DATA if is_hold else Code.NEED_FROM_LEVEL
-    rung = Rung(Stage.SOURCE, code, current, ceil(need), f"{source.key}: {how}")
+    rung = Rung(stage, code, current, ceil(need), f"{name}: {how}")
     return Candidate(need, rung, is_hold=is_hold, has_data=True)
 
 

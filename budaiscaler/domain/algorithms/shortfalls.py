@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from budaiscaler.domain.algorithms import needs
+from budaiscaler.domain.algorithms import gpu, needs
 from budaiscaler.domain.algorithms.needs import Candidate
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
@@ -69,7 +69,7 @@ def hold_ends(shortfall: Shortfall | None, limit: timedelta) -> datetime | None:
 
 def hold(spec: ScalerSpec, replicas: Replicas, recommended_load: float | None) -> Candidate:
     """Keep the recommendation from falling below the last one."""
-    level = any(
+    level = bool(gpu.thresholds(spec)) or any(
         promql.target_type(source)[0] is TargetType.VALUE for source in spec.metrics_sources
     )
     floor = float(replicas.current) if level or recommended_load is None else 0.0

@@ -49,8 +49,7 @@ def candidate(
     ends = hold_ends(source, since)
     why = f"{source.key}: no data ({found.reason})"
     if ends is None or now < ends:
-        rung = Rung(Stage.SOURCE, Code.NO_DATA, current, current, f"{why}, so it holds {current}")
-        return Candidate(float(current), rung, is_hold=True)
+        return needs.missing(source.key, found, current)
     if source.fallback is None:
         message = f"{why} for long, and it is optional, so it holds nothing"
         rung = Rung(Stage.SOURCE, Code.OPTIONAL_LEFT_OUT, current, current, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from budaiscaler.domain import conditions, contests
-from budaiscaler.domain.algorithms import needs
+from budaiscaler.domain.algorithms import gpu, needs
 from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
@@ -91,3 +91,5 @@ def _missing(spec: ScalerSpec, observation: Observation) -> Iterator[str]:
         found = needs.observed(source, observation)
         if isinstance(found, NoData):
             yield f"{source.key} ({found.reason}): {found.message}"
+    for name, nothing in gpu.missing(spec, observation):
+        yield f"{name} ({nothing.reason}): {nothing.message}"

@@ -99,6 +99,25 @@ class ScalingHistoryEntry(ApiModel):
 MAX_HISTORY = 10
 
 
+class GpuStatus(ApiModel):
+    """The GPUs of the target's ready pods."""
+
+    average_memory_utilization: Annotated[
+        int | None,
+        Field(description="Mean memory in use, in percent; absent where it is not told."),
+    ] = None
+    average_compute_utilization: Annotated[
+        int | None, Field(description="Mean utilisation, in percent; absent where it is not told.")
+    ] = None
+    total_gpus: Annotated[
+        int | None,
+        Field(alias="totalGPUs", description="How many there are; an instance of MIG is one."),
+    ] = None
+    gpu_type: Annotated[
+        str | None, Field(max_length=253, description="Their model, or models.")
+    ] = None
+
+
 class ScalerStatus(ApiModel):
     """What the servers report."""
 
@@ -171,4 +190,8 @@ class ScalerStatus(ApiModel):
             },
             description="Conditions by type.",
         ),
+    ] = None
+    gpu_status: Annotated[
+        GpuStatus | None,
+        Field(description="GPUs of the target; absent while nothing is told of them."),
     ] = None

@@ -1,0 +1,1 @@
+"""GPUs of a target: how full and how busy they are, from DCGM exporters, NVML or Prometheus."""
