@@ -209,7 +209,7 @@ def test_gpus_do_not_keep_a_workload_from_waking_up() -> None:
 
 
 def test_lost_replicas_hold_what_was_asked_for() -> None:
-    """Who is left says nothing of the memory of the lost ones; without GPUs a total falls."""
+    """Who is left says nothing of what the lost ones used; without GPUs, a total still falls."""
     for spec, held in ((config(), 6), (samples.spec(), 2)):
         story = Story(spec)
         story.step(6, {"queue": 2.0}, gpu=gpus(20, pods=6))
