@@ -10,9 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from budaiscaler.domain.api.base import ApiModel
-
-TIME = {"format": "date-time"}
+from budaiscaler.domain.api.base import TIME, ApiModel
+from budaiscaler.domain.api.status_features import (
+    MAX_HISTORY,
+    CostStatus,
+    GpuStatus,
+    HistoryEntry,
+    LearningStatus,
+    MultiClusterStatus,
+    PredictionStatus,
+)
 
 
 class ConditionStatus(ApiModel):
@@ -142,4 +149,29 @@ class ScalerStatus(ApiModel):
             },
             description="Conditions by type.",
         ),
+    ] = None
+    scaling_history: Annotated[
+        tuple[HistoryEntry, ...] | None,
+        Field(
+            max_length=MAX_HISTORY,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+            description="The last changes of the replicas, failed ones too, oldest first.",
+        ),
+    ] = None
+    gpu_status: Annotated[
+        GpuStatus | None, Field(description="GPUs of the target's pods; absent without gpuConfig.")
+    ] = None
+    cost_status: Annotated[
+        CostStatus | None, Field(description="What the workload costs; absent without costConfig.")
+    ] = None
+    prediction_status: Annotated[
+        PredictionStatus | None,
+        Field(description="The forecast; absent without predictionConfig and scheduleHints."),
+    ] = None
+    learning_status: Annotated[
+        LearningStatus | None,
+        Field(description="What was learnt; absent without predictionConfig."),
+    ] = None
+    multi_cluster_status: Annotated[
+        MultiClusterStatus | None, Field(description="Not written by this version.")
     ] = None
