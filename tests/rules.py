@@ -73,7 +73,7 @@ FINE = [
     ),
     *(
         pytest.param(of_hint(duration=text), id=f"duration-{text}")
-        for text in ("90s", "1h30m", "24h", "1d", "1.5h", "+2h", "500ms", "0s", "0")
+        for text in ("90s", "1h30m", "24h", "1d", "1.5h", "500ms", "0s", "0")
     ),
     *(pytest.param(of_hint(prewarm=text), id=f"prewarm-{text}") for text in ("auto", "10m", "0s")),
     *(

@@ -90,12 +90,14 @@ class Observation:
         startup_p95_s: measured start-up of this workload's pods in seconds; None until measured.
         exact: whether the HPA that acts has no dead band of its own; False where the API server
             drops its `tolerance`.
+        annotations: of the scaler, of our own group.
     """
 
     replicas: Replicas
     readings: Mapping[str, Observed]
     startup_p95_s: float | None = None
     exact: bool = True
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
     BudAIScalerError
     ├── InvalidSpecError           what a user wrote cannot be evaluated; says what to change
     │   ├── QuantityError          a number that is none
-    │   ├── DurationError          a length of time that is none
     │   ├── CronError              an expression that is none, or whose time never comes
     │   └── TimeZoneError          a name that no time zone has
     ├── ConfigurationError         what an operator configured cannot work: do not start
@@ -35,10 +34,6 @@ class InvalidSpecError(BudAIScalerError):
 
 class QuantityError(InvalidSpecError):
     """A text that is no Kubernetes quantity."""
-
-
-class DurationError(InvalidSpecError):
-    """A text that is no duration."""
 
 
 class CronError(InvalidSpecError):

@@ -87,6 +87,7 @@ class Observer:
             observed,
             startup_p95_s(workload),
             exact=exactness is None or exactness.get("status") != "False",
+            annotations=scaler.annotations,
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:

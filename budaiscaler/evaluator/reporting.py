@@ -106,11 +106,11 @@ def of_failure(
         Condition(conditions.SCALING_ACTIVE, "False", reason, message),
     ]
     if not isinstance(error, InvalidSpecError):
-        # It is about the spec alone; dropped, it would be told anew after every failure.
+        # They are about the spec alone; dropped, they would be told anew after every failure.
         wanted += [
             Condition(c["type"], c["status"], c["reason"], c["message"])
             for c in previous.get("conditions") or ()
-            if c["type"] == conditions.UNIT_ASSUMED
+            if c["type"] in {conditions.UNIT_ASSUMED, conditions.FIELDS_WITHOUT_EFFECT}
         ]
     return _with_conditions(status, wanted, generation, previous, now)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.algorithms import needs
-from budaiscaler.domain.api import promql
+from budaiscaler.domain.api import effects, promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decision import Code, Observation, Rung
@@ -40,6 +40,16 @@ def of_decision(
     if assumed:
         message = f"the unit was read from the PromQL; to fix it, {'; '.join(assumed)}"
         yield Condition(conditions.UNIT_ASSUMED, "True", "TargetTypeNotSet", message)
+    yield from of_effects(spec, observation.annotations)
+
+
+def of_effects(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[Condition]:
+    """Name what was set and does nothing, if there is any."""
+    found = effects.find(spec, annotations)
+    if found:
+        reason = "NotYetSupported" if any(one.is_planned for one in found) else "NoEffect"
+        message = f"without effect: {'; '.join(map(str, found))}"
+        yield Condition(conditions.FIELDS_WITHOUT_EFFECT, "True", reason, message)
 
 
 def of_disabled(message: str) -> Iterator[Condition]:

@@ -1,27 +1,28 @@
-"""Durations of users: `"90s"`, `"1h30m"`, `"1.5h"`, and with days `"1d"`.
+"""Durations of the API: as Go writes them, and with days: `90s`, `1h30m`, `500ms`, `1d`.
 
-Source of the grammar: Go's `time.ParseDuration`, which the original used, and days.
+No sign: nothing that is configured here lasts for less than no time.
 """
 
 from __future__ import annotations
 
+import math
 import re
 
-from budaiscaler.domain.errors import DurationError
+from budaiscaler.domain.errors import InvalidSpecError
 
-PATTERN = r"^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h|d))+)$"
-"""RE2 and Python agree on it; the rules of the CRD carry it."""
+_NUMBER = r"([0-9]+([.][0-9]*)?|[.][0-9]+)"
+_UNIT = r"(ns|us|µs|μs|ms|s|m|h|d)"
 
-LONGEST_S = 3650 * 86400.0
-"""What is longer counts as that, so that nobody computes a date beyond the calendar."""
+PATTERN = rf"^(0|({_NUMBER}{_UNIT})+)$"
+"""RE2 and Python agree on it, so a rule of the CRD may carry it."""
 
 _WHOLE = re.compile(PATTERN)
-_PART = re.compile(r"([0-9.]+)([a-zµμ]+)")
+_PART = re.compile(rf"(?P<number>{_NUMBER})(?P<unit>{_UNIT})")
 _SECONDS = {
     "ns": 1e-9,
     "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
+    "µs": 1e-6,  # the micro sign
+    "μs": 1e-6,  # the letter mu, which Go takes too
     "ms": 1e-3,
     "s": 1.0,
     "m": 60.0,
@@ -31,12 +32,16 @@ _SECONDS = {
 
 
 def parse_s(text: str) -> float:
-    """Read a duration as seconds; a day has 24 hours.
+    """Read a duration as seconds.
 
     Raises:
-        DurationError: when `text` is none; the message says what one looks like.
+        InvalidSpecError: when `text` is no duration; the message says what one looks like.
     """
-    if _WHOLE.fullmatch(text) is None:
-        raise DurationError(f'{text!r} is no duration; write for example "90s", "1h30m" or "1d"')
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
-    return min(seconds, LONGEST_S)
+    if not _WHOLE.fullmatch(text):
+        raise InvalidSpecError(f'{text!r} is no duration; write for example "90s", "1h30m" or "1d"')
+    seconds = math.fsum(
+        float(part["number"]) * _SECONDS[part["unit"]] for part in _PART.finditer(text)
+    )
+    if not math.isfinite(seconds):
+        raise InvalidSpecError(f"{text!r} is out of range")
+    return seconds

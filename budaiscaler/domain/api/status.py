@@ -15,10 +15,10 @@ from budaiscaler.domain.api.status_features import (
     MAX_HISTORY,
     CostStatus,
     GpuStatus,
-    HistoryEntry,
     LearningStatus,
     MultiClusterStatus,
     PredictionStatus,
+    ScalingHistoryEntry,
 )
 
 
@@ -151,7 +151,7 @@ class ScalerStatus(ApiModel):
         ),
     ] = None
     scaling_history: Annotated[
-        tuple[HistoryEntry, ...] | None,
+        tuple[ScalingHistoryEntry, ...] | None,
         Field(
             max_length=MAX_HISTORY,
             json_schema_extra={"x-kubernetes-list-type": "atomic"},

@@ -20,7 +20,7 @@ Text = Annotated[str, Field(max_length=NUMBER_LENGTH)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
-class HistoryEntry(ApiModel):
+class ScalingHistoryEntry(ApiModel):
     """One change of the replicas that was tried."""
 
     timestamp: Annotated[str, Field(json_schema_extra=TIME, description="When.")]
