@@ -334,3 +334,110 @@ TOLD_LATER = [
     ),
 ]
 """Refused at run time only: CEL cannot tell."""
+
+
+def everything() -> Json:
+    """A spec with every field there is, of both schemas of the original and of ours."""
+    direction = {
+        "stabilizationWindowSeconds": 30,
+        "selectPolicy": "Max",
+        "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}],
+        "tolerance": "0.1",
+        "maxScaleRate": "2.0",
+        "startingPods": {
+            "startingPodWeight": "0.5",
+            "maxStartingPods": 2,
+            "maxStartingPodPercent": 50,
+            "bypassGateOnPanic": True,
+        },
+    }
+    source = {
+        "name": "queue",
+        "metricSourceType": "prometheus",
+        "targetMetric": "queue_depth",
+        "targetValue": "10",
+        "targetType": "AverageValue",
+        "endpoint": "http://prometheus.monitoring:9090",
+        "promQL": "sum(queue_depth)",
+        "headers": {"X-Scope-OrgID": "ml"},
+        "headersFrom": [{"name": "X-Key", "secretKeyRef": KEY}],
+        "auth": TOKEN,
+        "tls": {"caBundle": CA, "serverName": "prometheus", "insecureSkipVerify": False},
+        "protocolType": "https",
+        "port": "metrics",
+        "path": "/metrics",
+        "scrapeTimeout": "2s",
+        "inferenceEngineConfig": {
+            "engineType": "sglang",
+            "metricsPort": 30000,
+            "metricsPath": "/metrics",
+        },
+        "optional": True,
+        "fallback": {"after": "5m", "replicas": 3, "behavior": "CurrentReplicasIfHigher"},
+    }
+    basic = {"basicSecretRef": {"name": "b", "usernameKey": "user", "passwordKey": "pass"}}
+    return {
+        "scaleTargetRef": {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "name": "chat",
+            "namespace": "ml",
+            "fieldPath": "spec",
+            "resourceVersion": "1",
+            "uid": "1-2",
+        },
+        "subTargetSelector": {"roleName": "decode"},
+        "minReplicas": 1,
+        "maxReplicas": 10,
+        "scalingStrategy": "BudScaler",
+        "metricsSources": [source, {**samples.level(), "auth": basic}],
+        "behavior": {"scaleUp": direction, "scaleDown": direction},
+        "gpuConfig": {
+            "enabled": True,
+            "gpuMemoryThreshold": 80,
+            "gpuComputeThreshold": 70,
+            "metricsSource": "dcgm",
+            "dcgmEndpoint": "http://dcgm-exporter:9400/metrics",
+            "topologyAware": True,
+            "preferredGPUType": "H200",
+            "vgpuSupport": True,
+            "vgpuEnabled": True,
+        },
+        "costConfig": {
+            "enabled": True,
+            "cloudProvider": "azure",
+            "budgetPerHour": "10.00",
+            "budgetPerDay": 200,
+            "preferSpotInstances": True,
+            "spotFallbackToOnDemand": False,
+            "costOptimizationMode": "cost-optimized",
+            "onPriceRise": "Reduce",
+            "maxSpotPercentage": 70,
+        },
+        "predictionConfig": {
+            "enabled": True,
+            "lookAheadMinutes": 15,
+            "historicalDataDays": 7,
+            "enableLearning": True,
+            "minConfidence": 0.7,
+            "maxPredictedReplicas": 8,
+            "predictionMetrics": ["queue_depth"],
+            "seasonalMetrics": ["queue_depth"],
+            "scheduleHints": [
+                {"cronExpression": "0 9 * * *", "expectedLoad": "500", "preScaleMinutes": 10}
+            ],
+        },
+        "scheduleHints": [hint(timeZone="Europe/Berlin", prewarm="auto")],
+        "multiClusterConfig": {
+            "enabled": True,
+            "federationMode": "active-passive",
+            "targetClusters": ["a"],
+            "clusterWeights": {"a": 100},
+            "failoverEnabled": True,
+            "clusterSelector": {"region": "eu"},
+            "federatedMetrics": True,
+        },
+        "mode": "Recommend",
+        "paused": "ScaleDown",
+        "hpa": {"manage": "Never"},
+    }
