@@ -14,6 +14,7 @@ from budaiscaler.domain.api.budaiscaler import MAX_SOURCES
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.cluster.installation import Running
+from e2e.stories import Story
 from tests import rules
 
 SOURCE = "metricsSources.0"
@@ -383,6 +384,15 @@ def test_what_cel_cannot_tell(budaiscaler: Running, spec: dict[str, Any], start:
 
     assert admitted(budaiscaler, spec) == (201, "")
     assert str(refusal.value).count(say(start)) == 1
+
+
+def test_what_cel_cannot_tell_is_told_in_the_status(story: Story) -> None:
+    """A zone that does not exist is admitted, and Ready says what to write instead."""
+    story.deploy()
+    story.create(story.scaler(scheduleHints=[rules.hint(timeZone="Europe/Berln")]))
+    told = story.wait_for_condition("Ready", "False", "InvalidSpec")
+
+    assert told == f"spec.scheduleHints[0]: {say('the time zone')}"
 
 
 @pytest.mark.parametrize("change", BROKEN_SCHEMA)
