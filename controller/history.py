@@ -11,7 +11,7 @@ from typing import Any
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.api.budaiscaler import Strategy
-from budaiscaler.domain.api.status import MAX_HISTORY
+from budaiscaler.domain.api.status_features import MAX_HISTORY
 from budaiscaler.kube.port import Json
 from controller.hpas import Hpa, Rescale
 

@@ -14,6 +14,8 @@ from budaiscaler.domain.api.budaiscaler import MAX_SOURCES
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.cluster.installation import Running
+from e2e.stories import Story
+from tests import rules
 
 SOURCE = "metricsSources.0"
 UP = "behavior.scaleUp"
@@ -51,8 +53,8 @@ def policy(**fields: Any) -> Change:
 
 def say(text: str) -> str:
     """The message of the one rule that begins like this."""
-    rules = [rule for rules in validation.BY_TYPE.values() for rule in rules]
-    (message,) = (rule.message for rule in rules if rule.message.startswith(text))
+    table = [rule.message for of_type in validation.BY_TYPE.values() for rule in of_type]
+    (message,) = (message for message in table if message.startswith(text))
     return message
 
 
@@ -237,10 +239,35 @@ BROKEN_SCHEMA = [
         pytest.param(policy(**fields), id=f"policy-{'-'.join(map(str, *fields.items()))}")
         for fields in (
             {"type": "pods"},
-            {"value": 0},
+            {"value": -1},
             {"value": 2**31},
             {"periodSeconds": 0},
             {"periodSeconds": 1801},
+        )
+    ),
+    *(
+        pytest.param(put((path, value)), id=f"{path}-{value}")
+        for path, value in (
+            (f"{SOURCE}.port", 1.5),
+            (f"{SOURCE}.protocolType", "ftp"),
+            (f"{SOURCE}.inferenceEngineConfig", {"engineType": "llama"}),
+            (f"{SOURCE}.tls", {"caBundle": 5}),
+            (f"{SOURCE}.optional", "yes"),
+            (f"{SOURCE}.fallback", {"replicas": -1}),
+            (f"{SOURCE}.fallback", {"replicas": 1, "behavior": "Dynamic"}),
+            ("mode", "recommend"),
+            ("paused", "Up"),
+            ("gpuConfig.gpuMemoryThreshold", 101),
+            ("gpuConfig.metricsSource", "smi"),
+            ("costConfig.cloudProvider", "ibm"),
+            ("costConfig.budgetPerHour", 1.5),
+            ("predictionConfig.lookAheadMinutes", 0),
+            ("predictionConfig.minConfidence", 1.5),
+            ("predictionConfig.minConfidence", "0.7"),
+            ("predictionConfig.enabled", "true"),
+            ("multiClusterConfig.clusterWeights", {"a": "1"}),
+            ("scheduleHints", [rules.hint(name=f"h{n}") for n in range(65)]),
+            ("scheduleHints", [rules.hint(targetReplicas="5")]),
         )
     ),
     pytest.param(put((f"{SOURCE}.targetValue", "1" * 65)), id="target-65"),
@@ -328,6 +355,46 @@ def test_refused_by_both_alike(budaiscaler: Running, change: Change, message: st
     assert str(refusal.value).count(message) == 1
 
 
+@pytest.mark.parametrize("spec", rules.FINE)
+def test_the_whole_api_accepted_by_both(budaiscaler: Running, spec: dict[str, Any]) -> None:
+    """The same of all that came with the other sources, schedules and budgets."""
+    assert admitted(budaiscaler, spec) == (201, "")
+    assert validation.parse_spec(spec).max_replicas > 0
+
+
+@pytest.mark.parametrize(("spec", "start"), rules.BROKEN)
+def test_the_whole_api_refused_by_both_alike(
+    budaiscaler: Running, spec: dict[str, Any], start: str
+) -> None:
+    """A mistake is told in the same words by both."""
+    message = say(start)
+    status, told = admitted(budaiscaler, spec)
+    with pytest.raises(InvalidSpecError) as refusal:
+        validation.parse_spec(spec)
+
+    assert (status, told.count(message)) == (422, 1), told
+    assert str(refusal.value).count(message) == 1
+
+
+@pytest.mark.parametrize(("spec", "start"), rules.TOLD_LATER)
+def test_what_cel_cannot_tell(budaiscaler: Running, spec: dict[str, Any], start: str) -> None:
+    """Such a scaler is admitted, and is told of its mistake when it is read."""
+    with pytest.raises(InvalidSpecError) as refusal:
+        validation.parse_spec(spec)
+
+    assert admitted(budaiscaler, spec) == (201, "")
+    assert str(refusal.value).count(say(start)) == 1
+
+
+def test_what_cel_cannot_tell_is_told_in_the_status(story: Story) -> None:
+    """A zone that does not exist is admitted, and Ready says what to write instead."""
+    story.deploy()
+    story.create(story.scaler(scheduleHints=[rules.hint(timeZone="Europe/Berln")]))
+    told = story.wait_for_condition("Ready", "False", "InvalidSpec")
+
+    assert told == f"spec.scheduleHints[0]: {say('the time zone')}"
+
+
 @pytest.mark.parametrize("change", BROKEN_SCHEMA)
 def test_refused_by_both(budaiscaler: Running, change: Change) -> None:
     """What the schema does not allow is refused by both, and both name the field."""
@@ -344,8 +411,9 @@ def test_refused_by_both(budaiscaler: Running, change: Change) -> None:
 def test_every_rule_is_asked() -> None:
     """No rule of the table is left out above."""
     asked = {case.values[1] for case in BROKEN_RULES}
+    asked |= {say(str(case.values[1])) for case in [*rules.BROKEN, *rules.TOLD_LATER]}
 
-    assert asked == {rule.message for rules in validation.BY_TYPE.values() for rule in rules}
+    assert asked == {rule.message for of_type in validation.BY_TYPE.values() for rule in of_type}
 
 
 @pytest.mark.parametrize(

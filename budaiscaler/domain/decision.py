@@ -105,6 +105,7 @@ class Observation:
         paused: which directions are.
         contested_by: field manager that keeps writing the workload's replicas; None for none.
         gpu: of the target's GPUs; None where nobody asked for it.
+        annotations: of the scaler, of our own group.
     """
 
     replicas: Replicas
@@ -114,6 +115,7 @@ class Observation:
     paused: Pausing = pausing.NOTHING
     contested_by: str | None = None
     gpu: GpuObserved | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

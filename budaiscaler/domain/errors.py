@@ -2,7 +2,9 @@
 
     BudAIScalerError
     ├── InvalidSpecError           what a user wrote cannot be evaluated; says what to change
-    │   └── QuantityError          a number that is none
+    │   ├── QuantityError          a number that is none
+    │   ├── CronError              an expression that is none, or whose time never comes
+    │   └── TimeZoneError          a name that no time zone has
     ├── ConfigurationError         what an operator configured cannot work: do not start
     ├── KubeError                  the API server did not do what was asked
     │   ├── KubeUnreachableError   no answer: connection, TLS, time-out (temporary by nature)
@@ -32,6 +34,14 @@ class InvalidSpecError(BudAIScalerError):
 
 class QuantityError(InvalidSpecError):
     """A text that is no Kubernetes quantity."""
+
+
+class CronError(InvalidSpecError):
+    """A text that is no cron expression, or one whose time never comes."""
+
+
+class TimeZoneError(InvalidSpecError):
+    """A name that no time zone has."""
 
 
 class ConfigurationError(BudAIScalerError):

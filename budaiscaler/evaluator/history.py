@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from budaiscaler.domain import conditions, times
-from budaiscaler.domain.api.status import MAX_HISTORY
+from budaiscaler.domain.api.status_features import MAX_HISTORY
 from budaiscaler.domain.decision import Decision
 from budaiscaler.evaluator.acting import Acted
 from budaiscaler.kube.port import Json

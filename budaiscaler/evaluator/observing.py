@@ -99,6 +99,7 @@ class Observer:
             exact=exactness is None or exactness.get("status") != "False",
             contested_by=contests.contested_by(workload.writes, self.clock()),
             gpu=gpu,
+            annotations=scaler.annotations,
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:

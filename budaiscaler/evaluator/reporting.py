@@ -23,6 +23,11 @@ from budaiscaler.evaluator import history, restoring
 from budaiscaler.evaluator.acting import Acted
 
 Status = dict[str, Any]
+_OF_SPEC_OR_OTHERS = frozenset(
+    {conditions.UNIT_ASSUMED, conditions.FIELDS_WITHOUT_EFFECT, conditions.CONTESTED}
+)
+"""Conditions that a failed evaluation changes nothing about."""
+
 EventType = Literal["Normal", "Warning"]
 
 _WARNINGS = (conditions.UNIT_ASSUMED, conditions.FALLBACK, conditions.CONTESTED)
@@ -136,7 +141,7 @@ def of_failure(
         wanted += [
             Condition(c["type"], c["status"], c["reason"], c["message"])
             for c in previous.get("conditions") or ()
-            if c["type"] in (conditions.UNIT_ASSUMED, conditions.CONTESTED)
+            if c["type"] in _OF_SPEC_OR_OTHERS
         ]
     return _with_conditions(status, wanted, generation, previous, now)
 

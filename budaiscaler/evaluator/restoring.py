@@ -21,6 +21,7 @@ OWNED_CONDITIONS = (
     conditions.FALLBACK,
     conditions.PAUSED,
     conditions.CONTESTED,
+    conditions.FIELDS_WITHOUT_EFFECT,
 )
 
 OWNED_FIELDS = (

@@ -6,21 +6,48 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from budaiscaler.domain.api import crd, validation
-from budaiscaler.domain.api.behavior import ScalingRules
+from budaiscaler.domain.api.behavior import ScalingRules, StartingPods
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
-from budaiscaler.domain.api.sources import MetricsSource
-from tests import samples
+from budaiscaler.domain.api.features import CostConfig, GpuConfig, ScheduleHint
+from budaiscaler.domain.api.sources import (
+    BasicSecretRef,
+    Fallback,
+    HeaderFrom,
+    InferenceEngineConfig,
+    MetricsSource,
+    SecretKeyRef,
+    SourceAuth,
+    SourceTls,
+)
+from tests import rules
 
 Node = dict[str, Any]
 
-RULES_AT: dict[type, str] = {
-    ScalerSpec: "spec",
-    ScaleTargetRef: "spec.scaleTargetRef",
-    MetricsSource: "spec.metricsSources[]",
-    ScalingRules: "spec.behavior.scaleUp",
+SOURCE = "spec.metricsSources[]"
+RULES_AT: dict[type, tuple[str, ...]] = {
+    ScalerSpec: ("spec",),
+    ScaleTargetRef: ("spec.scaleTargetRef",),
+    MetricsSource: (SOURCE,),
+    InferenceEngineConfig: (f"{SOURCE}.inferenceEngineConfig",),
+    SourceAuth: (f"{SOURCE}.auth",),
+    SecretKeyRef: (
+        f"{SOURCE}.auth.bearerTokenSecretRef",
+        f"{SOURCE}.headersFrom[].secretKeyRef",
+    ),
+    BasicSecretRef: (f"{SOURCE}.auth.basicSecretRef",),
+    HeaderFrom: (f"{SOURCE}.headersFrom[]",),
+    SourceTls: (f"{SOURCE}.tls",),
+    Fallback: (f"{SOURCE}.fallback",),
+    ScalingRules: ("spec.behavior.scaleUp", "spec.behavior.scaleDown"),
+    StartingPods: ("spec.behavior.scaleUp.startingPods", "spec.behavior.scaleDown.startingPods"),
+    GpuConfig: ("spec.gpuConfig",),
+    CostConfig: ("spec.costConfig",),
+    ScheduleHint: ("spec.scheduleHints[]",),
 }
+INT_OR_STRING = "x-kubernetes-int-or-string"
 
 
 def _version() -> Node:
@@ -55,22 +82,36 @@ def test_the_schema_has_nothing_that_a_structural_one_may_not_have(keyword: str)
 
 def test_a_map_says_what_its_values_are_and_how_many() -> None:
     """Only where keys are the user's own; without a bound the API server refuses rules over it."""
-    maps = {path: node for path, node in NODES.items() if "additionalProperties" in node}
-    assert set(maps) == {"spec.metricsSources[].headers"}
-    for node in maps.values():
-        assert node["additionalProperties"] == {"type": "string", "maxLength": 4096}
-        assert node["maxProperties"] == 16
+    count = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    maps = {
+        path: (node["additionalProperties"], node["maxProperties"])
+        for path, node in NODES.items()
+        if "additionalProperties" in node
+    }
+    assert maps == {
+        f"{SOURCE}.headers": ({"type": "string", "maxLength": 4096}, 16),
+        "spec.multiClusterConfig.clusterWeights": (count, 64),
+        "spec.multiClusterConfig.clusterSelector": ({"type": "string", "maxLength": 253}, 64),
+        "status.multiClusterStatus.clusterDistribution": (count, 64),
+    }
 
 
 def test_every_node_has_a_type_and_only_one() -> None:
-    """A structural schema says of each field what it is."""
-    kinds = {node.get("type") for node in NODES.values()}
-    assert kinds == {"object", "array", "string", "integer"}
+    """A structural schema says of each field what it is, but where a number may be text."""
+    either = {path for path, node in NODES.items() if node.get(INT_OR_STRING)}
+    kinds = {node.get("type") for path, node in NODES.items() if path not in either}
+    assert kinds == {"object", "array", "string", "integer", "number", "boolean"}
+    assert either == {
+        f"{SOURCE}.port",
+        "spec.costConfig.budgetPerHour",
+        "spec.costConfig.budgetPerDay",
+    }
+    assert all("type" not in NODES[path] for path in either)
 
 
 def test_every_list_is_bounded_and_says_how_it_is_merged() -> None:
     """Without a bound the API server refuses rules over it; without a type an apply replaces it."""
-    lists = {path: node for path, node in NODES.items() if node["type"] == "array"}
+    lists = {path: node for path, node in NODES.items() if node.get("type") == "array"}
     assert [
         path
         for path, node in lists.items()
@@ -83,7 +124,8 @@ def test_every_string_is_bounded() -> None:
     unbounded = {
         path
         for path, node in NODES.items()
-        if node["type"] == "string" and not {"maxLength", "format", "enum"} & node.keys()
+        if (node.get("type") == "string" or INT_OR_STRING in node)
+        and not {"maxLength", "format", "enum"} & node.keys()
     }
     assert unbounded == {"apiVersion", "kind"}
 
@@ -101,32 +143,81 @@ def test_every_field_is_described() -> None:
 
 
 @pytest.mark.parametrize("model", validation.BY_TYPE)
-def test_every_rule_is_carried(model: type) -> None:
-    """Each row of the table stands on its type, with its message."""
-    expected = [{"rule": rule.cel, "message": rule.message} for rule in validation.BY_TYPE[model]]
-    assert NODES[RULES_AT[model]]["x-kubernetes-validations"] == expected
+def test_every_rule_is_carried(model: type[BaseModel]) -> None:
+    """Each row of the table stands on its type, with its message, wherever that type is used."""
+    expected = [
+        {"rule": rule.cel, "message": rule.message}
+        for rule in validation.BY_TYPE[model]
+        if rule.cel is not None
+    ]
+    for path in RULES_AT[model]:
+        assert NODES[path].get("x-kubernetes-validations", []) == expected
 
 
-def test_rules_stand_wherever_their_type_does() -> None:
-    """Growing and shrinking have the same rules, and a name fits into a label."""
-    down, up = NODES["spec.behavior.scaleDown"], NODES["spec.behavior.scaleUp"]
-    assert down["x-kubernetes-validations"] == up["x-kubernetes-validations"]
+def test_rules_stand_nowhere_else() -> None:
+    """But on the object as a whole, whose name must fit into a label."""
+    ruled = {path for path, node in NODES.items() if "x-kubernetes-validations" in node}
+    only_at_run_time = {f"{SOURCE}.tls"}
+    of_types = {path for paths in RULES_AT.values() for path in paths}
+    assert ruled == {""} | of_types - only_at_run_time
     assert NODES[""]["x-kubernetes-validations"][0]["rule"] == "size(self.metadata.name) <= 63"
 
 
 def test_the_server_fills_in_the_defaults_that_we_would() -> None:
-    """A default of the schema is the model's own, and none of them is missing."""
-    defaults = {path: node["default"] for path, node in NODES.items() if "default" in node}
-    bare = ScalerSpec.model_validate(
-        {"scaleTargetRef": {"name": "chat"}, "maxReplicas": 1, "metricsSources": []}
-    )
-    assert defaults == {
-        "spec.scaleTargetRef.apiVersion": bare.scale_target_ref.api_version,
-        "spec.scaleTargetRef.kind": bare.scale_target_ref.kind,
-        "spec.minReplicas": bare.min_replicas,
-        "spec.scalingStrategy": bare.scaling_strategy,
-        "spec.hpa.manage": bare.hpa.manage,
+    """A default of the schema is the model's own, and none of them is missing.
+
+    Where a default is measured or depends on another field, as with lookAheadMinutes, there is
+    none: filled in, it would look as if the user had set it.
+    """
+    secret = {"name": "s", "key": "k"}
+    full = {
+        "auth": {"basicSecretRef": {"name": "s"}},
+        "tls": {},
+        "fallback": {"replicas": 1},
+        "headersFrom": [{"name": "X", "secretKeyRef": secret}],
     }
+    bare = ScalerSpec.model_validate(
+        {
+            "scaleTargetRef": {"name": "chat"},
+            "maxReplicas": 1,
+            "metricsSources": [{"targetMetric": "q", "targetValue": "1", **full}],
+            "scheduleHints": [],
+            **{key: {} for key in NODES["spec"]["properties"] if key.endswith("Config")},
+        }
+    )
+    dumped = bare.model_dump(mode="json", by_alias=True)
+    defaults = {path: node["default"] for path, node in NODES.items() if "default" in node}
+    ours = {
+        path: value
+        for path, value in _leaves(dumped, "spec")
+        if value is not None and path not in GIVEN
+    }
+    assert defaults == ours
+
+
+GIVEN = {
+    "spec.scaleTargetRef.name",
+    "spec.maxReplicas",
+    f"{SOURCE}.targetMetric",
+    f"{SOURCE}.targetValue",
+    f"{SOURCE}.auth.basicSecretRef.name",
+    f"{SOURCE}.fallback.replicas",
+    f"{SOURCE}.headersFrom[].name",
+    f"{SOURCE}.headersFrom[].secretKeyRef.name",
+    f"{SOURCE}.headersFrom[].secretKeyRef.key",
+}
+"""What the smallest spec says itself."""
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, f"{path}[]")
+    else:
+        yield path, value
 
 
 def test_what_must_be_given_is_what_has_no_default() -> None:
@@ -136,21 +227,37 @@ def test_what_must_be_given_is_what_has_no_default() -> None:
         for path, node in NODES.items()
         if path.startswith("spec") and "required" in node
     }
+    policy = ["periodSeconds", "type", "value"]
     assert required == {
         "spec": ["maxReplicas", "metricsSources", "scaleTargetRef"],
         "spec.scaleTargetRef": ["name"],
-        "spec.metricsSources[]": ["targetMetric", "targetValue"],
-        "spec.behavior.scaleUp.policies[]": ["periodSeconds", "type", "value"],
-        "spec.behavior.scaleDown.policies[]": ["periodSeconds", "type", "value"],
+        SOURCE: ["targetMetric", "targetValue"],
+        f"{SOURCE}.inferenceEngineConfig": ["engineType"],
+        f"{SOURCE}.auth.bearerTokenSecretRef": ["key", "name"],
+        f"{SOURCE}.auth.basicSecretRef": ["name"],
+        f"{SOURCE}.headersFrom[]": ["name", "secretKeyRef"],
+        f"{SOURCE}.headersFrom[].secretKeyRef": ["key", "name"],
+        f"{SOURCE}.fallback": ["replicas"],
+        "spec.behavior.scaleUp.policies[]": policy,
+        "spec.behavior.scaleDown.policies[]": policy,
+        "spec.scheduleHints[]": ["cronExpression", "duration", "name", "targetReplicas"],
     }
 
 
 def test_fields_are_called_as_in_the_yaml() -> None:
-    """Every field of the sample spec exists in the schema, under that very name."""
-    raw = samples.raw_spec(behavior=samples.tolerance("0.1"), hpa={"manage": "Auto"})
-    assert raw.keys() <= NODES["spec"]["properties"].keys()
-    source = raw["metricsSources"][0]
-    assert source.keys() <= NODES["spec.metricsSources[]"]["properties"].keys()
+    """The example with every field has those of the schema, under these very names, and no more."""
+    maps = [path for path, node in NODES.items() if "additionalProperties" in node]
+    written = {
+        next((path for path in maps if leaf.startswith(f"{path}.")), leaf.removesuffix("[]"))
+        for leaf, _ in _leaves(rules.everything(), "spec")
+    }
+    leaves = {
+        path
+        for path, node in NODES.items()
+        if path.startswith("spec") and not path.endswith("[]") and "properties" not in node
+        if "properties" not in node.get("items", {})
+    }
+    assert written == leaves
 
 
 def test_two_writers_can_share_a_status() -> None:
@@ -159,9 +266,21 @@ def test_two_writers_can_share_a_status() -> None:
     keys = {
         path: node["x-kubernetes-list-map-keys"]
         for path, node in NODES.items()
-        if node.get("x-kubernetes-list-type") == "map"
+        if path.startswith("status") and node.get("x-kubernetes-list-type") == "map"
     }
     assert keys == {"status.sources": ["name"], "status.conditions": ["type"]}
+
+
+def test_columns() -> None:
+    """Those of the original in its order, with what one needs to see why among them."""
+    columns = _version()["additionalPrinterColumns"]
+    shown = [column["name"] for column in columns if not column.get("priority")]
+    wide = [column["name"] for column in columns if column.get("priority")]
+    originals = ["MIN", "MAX", "REPLICAS", "STRATEGY", "READY", "AGE"]
+    assert [name for name in shown if name in originals] == originals
+    assert shown == ["MIN", "MAX", "REPLICAS", "DESIRED", "STRATEGY", "READY", "REASON", "AGE"]
+    assert wide == ["TARGET", "LOAD", "BOUND-BY", "ABLE", "PAUSED", "LAST-SCALE"]
+    assert len({column["jsonPath"] for column in columns}) == len(columns)
 
 
 def test_every_column_shows_a_field_that_exists() -> None:
@@ -170,7 +289,9 @@ def test_every_column_shows_a_field_that_exists() -> None:
         path = column["jsonPath"].removeprefix(".")
         if path.startswith("metadata.") or "[?" in path:
             continue
-        assert NODES[path]["type"] == column["type"], column["name"]
+        node = NODES[path]
+        kind = "date" if node.get("format") == "date-time" else node["type"]
+        assert kind == column["type"], column["name"]
 
 
 def test_a_union_that_no_crd_can_express_is_refused_when_it_is_generated() -> None:

@@ -218,7 +218,7 @@ async def test_a_source_that_never_ends_is_ended(lens: Lens) -> None:
 
 async def test_a_type_of_source_that_is_not_there_says_so(lens: Lens) -> None:
     """It is the user's to mend, and the message says how."""
-    lens.edit(metricsSources=[_source(metricSourceType="inferenceEngine")])
+    lens.edit(metricsSources=[_source(metricSourceType="custom")])
     read = await lens.reading(8.0)
     assert isinstance(read, NoData)
     assert read.reason.is_users_to_mend

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from budaiscaler.domain import conditions, contests
 from budaiscaler.domain.algorithms import gpu, needs
 from budaiscaler.domain.algorithms.gathering import Gathered
-from budaiscaler.domain.api import promql
+from budaiscaler.domain.api import effects, promql
 from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage
@@ -51,6 +51,16 @@ def of_decision(
         message = f"the unit was read from the PromQL; to fix it, {'; '.join(assumed)}"
         yield Condition(conditions.UNIT_ASSUMED, "True", "TargetTypeNotSet", message)
     yield from _of_others(spec, observation)
+    yield from of_effects(spec, observation.annotations)
+
+
+def of_effects(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[Condition]:
+    """Name what was set and does nothing, if there is any."""
+    found = effects.find(spec, annotations)
+    if found:
+        reason = "NotYetSupported" if any(one.is_planned for one in found) else "NoEffect"
+        message = f"without effect: {'; '.join(map(str, found))}"
+        yield Condition(conditions.FIELDS_WITHOUT_EFFECT, "True", reason, message)
 
 
 def disabled(spec: ScalerSpec, observation: Observation) -> Decision:

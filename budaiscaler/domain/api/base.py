@@ -28,6 +28,9 @@ class ApiModel(BaseModel):
     )
 
 
+TIME = {"format": "date-time"}
+"""What the schema of a point in time has."""
+
 NUMBER_LENGTH = 64
 """A rule checks the form: a pattern would tell users a regular expression."""
 

@@ -35,10 +35,11 @@ class ScalingPolicy(ApiModel):
     value: Annotated[
         int,
         Field(
-            gt=0,
+            ge=0,
             le=2**31 - 1,
             strict=True,
-            description="Allowed change in a period, in replicas or percent.",
+            description="Allowed change in a period, in replicas or percent; 0 for none, which "
+            "the HPA strategy cannot have.",
         ),
     ]
     period_seconds: Annotated[

@@ -131,9 +131,11 @@ def _definitions(*models: type[BaseModel]) -> dict[str, Schema]:
     for schema in definitions.values():
         schema.pop("description", None)  # a class docstring speaks to us, not to users
     for model, rules in validation.BY_TYPE.items():
-        definitions[model.__name__]["x-kubernetes-validations"] = [
-            {"rule": rule.cel, "message": rule.message} for rule in rules
+        carried = [
+            {"rule": rule.cel, "message": rule.message} for rule in rules if rule.cel is not None
         ]
+        if carried:
+            definitions[model.__name__]["x-kubernetes-validations"] = carried
     return definitions
 
 
@@ -149,8 +151,8 @@ def _columns() -> tuple[Schema, ...]:
             **({"priority": 1} if wide else {}),
         }
 
-    def ready(field: str) -> str:
-        return f".status.conditions[?(@.type=='Ready')].{field}"
+    def condition(kind: str, field: str = "status") -> str:
+        return f".status.conditions[?(@.type=='{kind}')].{field}"
 
     return (
         column("MIN", "integer", ".spec.minReplicas", "Fewest replicas"),
@@ -158,12 +160,15 @@ def _columns() -> tuple[Schema, ...]:
         column("REPLICAS", "integer", ".status.actualScale", "Replicas now"),
         column("DESIRED", "integer", ".status.desiredScale", "Replicas wanted"),
         column("STRATEGY", "string", ".spec.scalingStrategy", "Who computes and acts"),
-        column("READY", "string", ready("status"), "Whether the scaler can be evaluated"),
-        column("REASON", "string", ready("reason"), "Why"),
+        column("READY", "string", condition("Ready"), "Whether the scaler can be evaluated"),
+        column("REASON", "string", condition("Ready", "reason"), "Why"),
         column("TARGET", "string", ".spec.scaleTargetRef.name", "Workload", wide=True),
         column("LOAD", "string", ".status.desiredLoad", "Published load in replicas", wide=True),
         column(
             "BOUND-BY", "string", ".status.boundBy", "Stage that determined the result", wide=True
         ),
+        column("ABLE", "string", condition("AbleToScale"), "Whether somebody acts", wide=True),
+        column("PAUSED", "string", condition("Paused"), "Whether it is paused", wide=True),
+        column("LAST-SCALE", "date", ".status.lastScaleTime", "Time of the last change", wide=True),
         column("AGE", "date", ".metadata.creationTimestamp", "Age"),
     )

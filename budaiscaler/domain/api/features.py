@@ -10,13 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from budaiscaler.domain.api.base import NUMBER_LENGTH, ApiModel, DurationText, IntOrString, Name
+from budaiscaler.domain.api.base import ApiModel, DurationText, IntOrString, Name
 
 MAX_HINTS = 64
 MAX_NAMES = 64
 
 Percent = Annotated[int, Field(ge=0, le=100, strict=True)]
-Number = Annotated[str, Field(max_length=NUMBER_LENGTH)]
+Weight = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
 _LIST = {"x-kubernetes-list-type": "atomic"}
 
 
@@ -149,9 +149,9 @@ class LegacyHint(ApiModel):
     """A hint as the chart of the original had it."""
 
     cron_expression: Annotated[Name | None, Field(description="When; five fields.")] = None
-    expected_load: Annotated[IntOrString | None, Field(description="Load to expect.")] = None
+    expected_load: Annotated[Name | None, Field(description="Load to expect.")] = None
     pre_scale_minutes: Annotated[
-        int | None, Field(strict=True, ge=0, description="Minutes to scale ahead.")
+        int | None, Field(strict=True, description="Minutes to scale ahead.")
     ] = None
 
 
@@ -165,8 +165,8 @@ class PredictionConfig(ApiModel):
     look_ahead_minutes: Annotated[
         int | None,
         Field(
-            ge=5,
-            le=60,
+            ge=1,
+            le=1440,
             strict=True,
             description="Horizon of the forecast in minutes. Default: the measured time from "
             "asking for a replica to its readiness.",
@@ -181,7 +181,12 @@ class PredictionConfig(ApiModel):
     ] = None
     min_confidence: Annotated[
         float | None,
-        Field(ge=0, le=1, description="Least confidence of a forecast to act on. Default: 0.7."),
+        Field(
+            ge=0,
+            le=1,
+            strict=True,
+            description="Least confidence of a forecast to act on. Default: 0.7.",
+        ),
     ] = None
     max_predicted_replicas: Annotated[
         int | None,
@@ -223,14 +228,19 @@ class ScheduleHint(ApiModel):
 
     name: Annotated[Name, Field(description="Name of the hint, unique in the scaler.")]
     cron_expression: Annotated[
-        Name, Field(description='When it begins: five fields of cron, for example "0 9 * * 1-5".')
+        Name,
+        Field(
+            description="When it begins: five fields of cron (minute, hour, day of the month, "
+            'month, day of the week from 0 for Sunday to 6), for example "0 9 * * 1-5".'
+        ),
     ]
     target_replicas: Annotated[
         int,
         Field(ge=0, le=2**31 - 1, strict=True, description="Fewest replicas meanwhile."),
     ]
     duration: Annotated[
-        DurationText, Field(description="How long it lasts, for example 90m, 2h or 1d.")
+        DurationText,
+        Field(description="How long it lasts, for example 90m, 2h or 1d; 0s for never."),
     ]
     time_zone: Annotated[
         Name | None,
@@ -257,7 +267,7 @@ class MultiClusterConfig(ApiModel):
         Field(max_length=MAX_NAMES, json_schema_extra=_LIST, description="Clusters by name."),
     ] = None
     cluster_weights: Annotated[
-        dict[str, int] | None,
+        dict[str, Weight] | None,
         Field(max_length=MAX_NAMES, description="Share of each cluster, by name."),
     ] = None
     failover_enabled: Annotated[bool | None, Field(strict=True, description="Default: true.")] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.api.base import (
@@ -18,6 +18,13 @@ from budaiscaler.domain.api.base import (
 
 MAX_HEADERS = 16
 HeaderValue = Annotated[str, Field(max_length=4096)]
+
+
+def _absolute(path: str | None) -> str | None:
+    """The original put path behind port, so users wrote it with and without a slash."""
+    if not path:
+        return None
+    return path if path.startswith("/") else f"/{path}"
 
 
 class SourceType(StrEnum):
@@ -161,15 +168,17 @@ class InferenceEngineConfig(ApiModel):
     metrics_port: Annotated[
         int | None,
         Field(
-            ge=1,
+            ge=0,
             le=65535,
             strict=True,
-            description="Port of its metrics. Default: port, else 8000.",
+            description="Port of its metrics; 0 is as if left out. Default: port, else 8000.",
         ),
+        AfterValidator(lambda port: port or None),
     ] = None
     metrics_path: Annotated[
         str | None,
         Field(max_length=2048, description="Path of its metrics. Default: path, else /metrics."),
+        AfterValidator(_absolute),
     ] = None
 
 
@@ -266,10 +275,12 @@ class MetricsSource(ApiModel):
             description="Port of the pods, as a number or as the name of a container's port. "
             "Default: 8000."
         ),
+        AfterValidator(lambda port: port or None),
     ] = None
     path: Annotated[
         str | None,
         Field(max_length=2048, description="Path to ask pods for. Default: /metrics."),
+        AfterValidator(_absolute),
     ] = None
     scrape_timeout: Annotated[
         DurationText | None,

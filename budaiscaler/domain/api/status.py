@@ -10,9 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from budaiscaler.domain.api.base import ApiModel
-
-TIME = {"format": "date-time"}
+from budaiscaler.domain.api.base import TIME, ApiModel
+from budaiscaler.domain.api.status_features import (
+    MAX_HISTORY,
+    CostStatus,
+    GpuStatus,
+    LearningStatus,
+    MultiClusterStatus,
+    PredictionStatus,
+    ScalingHistoryEntry,
+)
 
 
 class ConditionStatus(ApiModel):
@@ -76,46 +83,6 @@ class NextStatus(ApiModel):
         str, Field(json_schema_extra=TIME, description="When it would change, if nothing else did.")
     ]
     message: Annotated[str, Field(max_length=1024, description="What would change.")]
-
-
-class ScalingHistoryEntry(ApiModel):
-    """One scaling of the workload, or the failure of one."""
-
-    timestamp: Annotated[
-        str, Field(json_schema_extra=TIME, description="When it was done, or first failed.")
-    ]
-    previous_scale: Annotated[int, Field(description="Replicas before.")]
-    new_scale: Annotated[int, Field(description="Replicas after, or those that were wanted.")]
-    reason: Annotated[
-        str, Field(max_length=1024, description="What determined it, in the words of a rung.")
-    ]
-    algorithm: Annotated[str, Field(max_length=63, description="Strategy that was in force.")]
-    success: Annotated[bool, Field(description="Whether the workload was scaled.")]
-    error: Annotated[
-        str | None, Field(max_length=1024, description="Why not; absent on success.")
-    ] = None
-
-
-MAX_HISTORY = 10
-
-
-class GpuStatus(ApiModel):
-    """The GPUs of the target's ready pods."""
-
-    average_memory_utilization: Annotated[
-        int | None,
-        Field(description="Mean memory in use, in percent; absent where it is not told."),
-    ] = None
-    average_compute_utilization: Annotated[
-        int | None, Field(description="Mean utilisation, in percent; absent where it is not told.")
-    ] = None
-    total_gpus: Annotated[
-        int | None,
-        Field(alias="totalGPUs", description="How many there are; an instance of MIG is one."),
-    ] = None
-    gpu_type: Annotated[
-        str | None, Field(max_length=253, description="Their model, or models.")
-    ] = None
 
 
 class ScalerStatus(ApiModel):
@@ -192,6 +159,19 @@ class ScalerStatus(ApiModel):
         ),
     ] = None
     gpu_status: Annotated[
-        GpuStatus | None,
-        Field(description="GPUs of the target; absent while nothing is told of them."),
+        GpuStatus | None, Field(description="GPUs of the target's pods; absent without gpuConfig.")
+    ] = None
+    cost_status: Annotated[
+        CostStatus | None, Field(description="What the workload costs; absent without costConfig.")
+    ] = None
+    prediction_status: Annotated[
+        PredictionStatus | None,
+        Field(description="The forecast; absent without predictionConfig and scheduleHints."),
+    ] = None
+    learning_status: Annotated[
+        LearningStatus | None,
+        Field(description="What was learnt; absent without predictionConfig."),
+    ] = None
+    multi_cluster_status: Annotated[
+        MultiClusterStatus | None, Field(description="Not written by this version.")
     ] = None

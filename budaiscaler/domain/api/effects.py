@@ -1,0 +1,92 @@
+"""What a user set that has no effect, so that no field is ever silently ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from budaiscaler.domain.api.base import GROUP
+from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
+from budaiscaler.domain.api.effects_table import ANNOTATIONS, EFFECTIVE, NOT_OF_HPA, ROWS
+
+_BLOCKS = frozenset(
+    path.rpartition(".")[0].removesuffix("[]") for path in (*EFFECTIVE, *ROWS) if "." in path
+)
+"""Blocks of which the table names what is inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutEffect:
+    """A field that does nothing, with its path in the spec as it stands there."""
+
+    path: str
+    why: str
+    is_planned: bool
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.why})"
+
+
+def without_effect(
+    spec: ScalerSpec, annotations: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Name what was set and has no effect, each with a short why.
+
+    Args:
+        spec: of any strategy, one that this version does not decide included.
+        annotations: of the scaler; only those of our own group are looked at.
+    """
+    return tuple(map(str, find(spec, annotations)))
+
+
+def find(
+    spec: ScalerSpec, annotations: Mapping[str, str] | None = None
+) -> tuple[WithoutEffect, ...]:
+    """The same as values."""
+    return (*_fields(spec, spec, "", ""), *_annotations(spec, annotations or {}))
+
+
+def _fields(spec: ScalerSpec, owner: BaseModel, pattern: str, path: str) -> Iterator[WithoutEffect]:
+    fields = type(owner).model_fields
+    for name in fields:
+        value, info = getattr(owner, name), fields[name]
+        # The API server writes defaults out, so a field at its default says nothing.
+        is_said = name in owner.model_fields_set and value != info.default
+        if not is_said or value is None or value is False or value == ():
+            continue
+        here, there = f"{pattern}{info.alias}", f"{path}{info.alias}"
+        rows = ROWS.get(here, ())
+        row = next((row for row in rows if row.when is None or row.when(spec, owner)), None)
+        if row is not None:
+            yield WithoutEffect(there, row.why, row.is_planned)
+        elif here in _BLOCKS:
+            yield from _inside(spec, value, here, there)
+
+
+def _inside(spec: ScalerSpec, value: object, pattern: str, path: str) -> Iterator[WithoutEffect]:
+    if isinstance(value, BaseModel):
+        yield from _fields(spec, value, f"{pattern}.", f"{path}.")
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            if isinstance(item, BaseModel):
+                yield from _fields(spec, item, f"{pattern}[].", f"{path}[{index}].")
+
+
+def _annotations(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[WithoutEffect]:
+    for name in sorted(annotations):
+        if not name.startswith(f"{GROUP}/"):
+            continue
+        why = ANNOTATIONS.get(name, _unknown(name))
+        is_tuning = why == NOT_OF_HPA
+        if why is not None and not (is_tuning and spec.scaling_strategy is not Strategy.HPA):
+            yield WithoutEffect(f"annotation {name}", why, is_planned=False)
+
+
+def _unknown(name: str) -> str:
+    return (
+        "use targetValue of the source"
+        if name.startswith(f"{GROUP}/target-")
+        else "nobody reads it"
+    )
