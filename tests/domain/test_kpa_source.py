@@ -196,7 +196,7 @@ def test_an_empty_panic_window_takes_the_stable_average() -> None:
     ],
 )
 def test_without_data_there_is_no_verdict(config: Config, silent_s: float, why: str) -> None:
-    """It says so, and leaves the panic that was there as it is."""
+    """Row 19 of Knative's cases: it says so, and leaves the panic that was there as it is."""
     story = Story(config)
     assert story.verdict(16, 4).panic_since is not None
     memory = story.state.memory
