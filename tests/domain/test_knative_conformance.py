@@ -259,24 +259,43 @@ def test_a_verdict_explains_itself(
     assert verdict.steps[-1].after == verdict.desired
 
 
-def test_a_verdict_tells_what_holds_it_and_until_when() -> None:
-    """In panic and delayed it names both, and the time at which it may fall."""
-    decider = Decider(_config(scale_down_delay_s=90))
+def test_a_verdict_tells_how_long_panic_holds_it() -> None:
+    """It names when panic began and ends, and when it may fall."""
+    decider = Decider(_config())
     decider.desired(4, 62, 90)
     held = decider.decide(9, 10, 10, at_s=10)
     assert held.steps[-1].message == (
         "in panic since 2026-01-05T12:00:00Z, so not lower than 9; it ends after "
         "2026-01-05T12:01:00Z unless the need is over the threshold again"
     )
-    assert held.changes_at == _at(60)
-    delayed = decider.decide(9, 10, 10, at_s=62)
-    assert delayed.steps[-1].message == (
-        "delayed by 90 s: 9 is the most that was decided in them, until 2026-01-05T12:01:40Z"
-    )
-    assert (delayed.desired, delayed.changes_at) == (9, _at(100))
-    assert decider.desired(9, 10, 10, at_s=99) == 9
-    free = decider.decide(9, 10, 10, at_s=100)
+    assert (held.desired, held.changes_at) == (9, _at(60))
+    assert decider.desired(9, 10, 10, at_s=60) == 9
+    free = decider.decide(9, 10, 10, at_s=60.001)
     assert (free.desired, free.changes_at) == (1, None)
+
+
+def test_a_verdict_tells_how_long_it_is_delayed() -> None:
+    """It names the answer that stands, and when that leaves the delay."""
+    decider = Decider(_config(scale_down_delay_s=90))
+    decider.desired(9, 85, 85)
+    delayed = decider.decide(9, 10, 10, at_s=50)
+    assert delayed.steps[-1].message == (
+        "delayed by 90 s: 9 is the most that was decided in them, until 2026-01-05T12:01:30Z"
+    )
+    assert (delayed.desired, delayed.changes_at) == (9, _at(90))
+    assert decider.desired(9, 10, 10, at_s=89) == 9
+    free = decider.decide(9, 10, 10, at_s=90)
+    assert (free.desired, free.changes_at) == (1, None)
+
+
+def test_what_panic_holds_is_delayed_after_it() -> None:
+    """Each decision in panic is one of the delay, so it may fall only when both are over."""
+    decider = Decider(_config(scale_down_delay_s=90))
+    decider.desired(4, 62, 90)
+    assert decider.decide(9, 10, 10, at_s=10).changes_at == _at(150)
+    assert decider.desired(9, 10, 10, at_s=60) == 9
+    assert decider.desired(9, 10, 10, at_s=149) == 9
+    assert decider.desired(9, 10, 10, at_s=150) == 1
 
 
 @pytest.mark.parametrize(

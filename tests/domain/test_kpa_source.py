@@ -131,6 +131,24 @@ def test_a_surge_does_not_panic_again_at_each_look() -> None:
     assert (verdict.panic_since, verdict.desired) == (None, 16)
 
 
+@pytest.mark.parametrize(
+    ("total", "desired", "capped"),
+    [
+        pytest.param(12, 12, False, id="the-need-is-between-the-cap-and-what-stands"),
+        pytest.param(40, 16, True, id="the-need-is-above-both"),
+        pytest.param(3, 3, False, id="the-need-is-below-both"),
+    ],
+)
+def test_a_cap_is_never_below_what_stands(total: float, desired: int, *, capped: bool) -> None:
+    """Twice four ready is eight, and sixteen were asked for: the cap is sixteen, and no order."""
+    verdict = Story(_config(panic_threshold="1000")).verdict(total, 16, ready=4)
+    assert (verdict.desired, What.CAPPED_UP in _steps(verdict)) == (desired, capped)
+    if capped:
+        assert verdict.steps[-1].message == (
+            "capped at 16: as many as are ready or start, and the rate allows no more yet"
+        )
+
+
 def test_replicas_that_no_node_takes_are_no_supply() -> None:
     """Nobody waits for them, so the need is still over what there is."""
     story = Story()
@@ -178,12 +196,37 @@ def test_an_empty_panic_window_takes_the_stable_average() -> None:
     ],
 )
 def test_without_data_there_is_no_verdict(config: Config, silent_s: float, why: str) -> None:
-    """It says so, and leaves the panic that was there as it is."""
+    """Row 19 of Knative's cases: it says so, and leaves the panic that was there as it is."""
     story = Story(config)
     assert story.verdict(16, 4).panic_since is not None
     memory = story.state.memory
     assert story.look(None, 4, after_s=silent_s) == NoVerdict(why)
     assert story.state.memory == memory
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_for_longer() -> None:
+    """Panic of the future ends a stable window from now, and a sample of it is as old as now."""
+    story = Story()
+    assert story.desired(16, 4, after_s=86_400) == 16
+    assert story.desired(4, 16, after_s=-86_000) == 16
+    assert story.last(4, 16, for_s=180).panic_since is not None
+    assert story.verdict(4, 16).panic_since is None
+    story.verdict(8, 8, after_s=1000)
+    assert story.look(None, 8, after_s=-1000) == NoVerdict(
+        "no sample in the stable window of 180 s"
+    )
+    assert isinstance(story.look(8, 8, after_s=1), Verdict)
+    assert story.look(None, 8, after_s=62) == NoVerdict("the last sample is 62 s old")
+
+
+def test_a_late_sample_makes_none_older() -> None:
+    """One that was under way for long is counted, and the newest is still the newest."""
+    now = NOON + timedelta(seconds=90)
+    eight, state = Replicas(8, 8), KpaState()
+    _, state = kpa_source.step(_config(), state, Sample(8, now), eight, now)
+    late, state = kpa_source.step(_config(), state, Sample(4, NOON), eight, now)
+    assert isinstance(late, Verdict)
+    assert (late.averages.stable, state.sampled_at) == (6, now)
 
 
 def test_before_the_first_sample_there_is_no_verdict() -> None:
@@ -302,3 +345,14 @@ def test_after_a_long_silence_a_restored_state_panics_first() -> None:
     assert restored.memory.panic_since == later
     alone = kpa_source.restored(raw, Replicas(1, 1), later)
     assert alone == story.state
+
+
+def test_a_restored_panic_is_the_same_one() -> None:
+    """It began when it began, keeps its peak, and lasts a stable window from the restart."""
+    story = Story()
+    story.desired(16, 4)
+    began = NOON + timedelta(seconds=5)
+    later = NOON + timedelta(seconds=60)
+    restored = kpa_source.restored(kpa_source.to_json(story.state), Replicas(16, 4), later)
+    memory = restored.memory
+    assert (memory.panic_since, memory.over_at, memory.peak) == (began, later, 16)

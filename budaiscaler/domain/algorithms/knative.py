@@ -177,18 +177,19 @@ def decide(
         message = f"{config.activation_scale} are the fewest while there is any need"
         steps.append(Step(What.ACTIVATION_SCALE, desired, config.activation_scale, message))
         desired = config.activation_scale
-    peak, ends = 0, []
+    peak, changes_at = 0, None
     if since is not None and over_at is not None:
         peak = max(desired, memory.peak)
         if peak > desired:
             steps.append(_peak_step(config, desired, peak, since, over_at))
-            ends.append(over_at + timedelta(seconds=config.stable_window_s))
+            # Until its end each decision in panic is one of the delay as well.
+            lasts_s = config.stable_window_s + _delay_s(config)
+            changes_at = over_at + timedelta(seconds=lasts_s)
         desired = peak
     delayed, verdicts = _delayed(config, memory.verdicts, desired, now)
     if delayed > desired:
-        leaves_at = windows.oldest_leaves_at(verdicts)
-        steps.append(_delay_step(config, desired, delayed, leaves_at))
-        ends += [leaves_at] if leaves_at is not None else []
+        changes_at = windows.oldest_leaves_at(verdicts)
+        steps.append(_delay_step(config, desired, delayed, changes_at))
         desired = delayed
     verdict = Verdict(
         desired=desired,
@@ -196,7 +197,7 @@ def decide(
         averages=averages,
         panic_since=since,
         steps=tuple(steps),
-        changes_at=max(ends, default=None),
+        changes_at=changes_at,
     )
     return verdict, Memory(since, over_at, peak, verdicts)
 
@@ -255,11 +256,14 @@ def _limited(config: Config, asked: int, replicas: Replicas, *, in_panic: bool) 
     # From 0 nothing is known of how the load divides, and waiting for it helps nobody.
     if config.max_scale_up_rate_in_panic is not None and (in_panic or replicas.current == 0):
         rate = max(rate, config.max_scale_up_rate_in_panic)
-    most = math.ceil(min(rate * base, MAX_NEED) - SLACK)
+    most = max(standing, math.ceil(min(rate * base, MAX_NEED) - SLACK))
     least = math.floor(config.scale_down_to * base + SLACK) if config.is_reachable else 0
-    if asked > max(most, standing):
-        most = max(most, standing)
-        message = f"capped at {most}: one decision multiplies {base} ready by {rate:.4g} at most"
+    if asked > most:
+        if most == standing:
+            why = "as many as are ready or start, and the rate allows no more yet"
+        else:
+            why = f"one decision multiplies {base} ready by {rate:.4g} at most"
+        message = f"capped at {most}: {why}"
         return [Step(What.CAPPED_UP, asked, most, message)]
     if asked < least:
         message = (
@@ -269,11 +273,15 @@ def _limited(config: Config, asked: int, replicas: Replicas, *, in_panic: bool) 
     return []
 
 
+def _delay_s(config: Config) -> float:
+    return config.scale_down_delay_s if config.is_reachable else 0.0
+
+
 def _delayed(config: Config, verdicts: Window, desired: int, now: datetime) -> tuple[int, Window]:
     """Answer the largest verdict of the delay, this one included."""
     if config.scale_down_delay_s <= 0:
         return desired, _NO_VERDICTS
-    if not config.is_reachable:
+    if _delay_s(config) <= 0:
         return desired, verdicts
     bucket_s = max(TICK_S, math.ceil(config.scale_down_delay_s / MOST_DELAYED))
     sized = windows.resized(verdicts, config.scale_down_delay_s, bucket_s)
