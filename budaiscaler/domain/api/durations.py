@@ -1,0 +1,49 @@
+"""Durations of the API: as Go writes them, and with days: `90s`, `1h30m`, `500ms`, `1d`.
+
+No sign: nothing that is configured here lasts for less than no time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from budaiscaler.domain.errors import InvalidSpecError
+
+_NUMBER = r"([0-9]+([.][0-9]*)?|[.][0-9]+)"
+_UNIT = r"(ns|us|µs|μs|ms|s|m|h|d)"
+
+PATTERN = rf"^(0|({_NUMBER}{_UNIT})+)$"
+"""RE2 and Python agree on it, so a rule of the CRD may carry it."""
+
+_WHOLE = re.compile(PATTERN)
+_PART = re.compile(rf"(?P<number>{_NUMBER})(?P<unit>{_UNIT})")
+_SECONDS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,  # the micro sign
+    "μs": 1e-6,  # the letter mu, which Go takes too
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+
+
+def parse_seconds(text: str) -> float:
+    """Read a duration as seconds.
+
+    Raises:
+        InvalidSpecError: when `text` is no duration; the message says what one looks like.
+    """
+    if not _WHOLE.fullmatch(text):
+        raise InvalidSpecError(
+            f'{text!r} is no duration; write for example "90s", "1h30m" or "1d"'
+        )
+    seconds = math.fsum(
+        float(part["number"]) * _SECONDS[part["unit"]] for part in _PART.finditer(text)
+    )
+    if not math.isfinite(seconds):
+        raise InvalidSpecError(f"{text!r} is out of range")
+    return seconds
