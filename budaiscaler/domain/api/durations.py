@@ -38,9 +38,7 @@ def parse_seconds(text: str) -> float:
         InvalidSpecError: when `text` is no duration; the message says what one looks like.
     """
     if not _WHOLE.fullmatch(text):
-        raise InvalidSpecError(
-            f'{text!r} is no duration; write for example "90s", "1h30m" or "1d"'
-        )
+        raise InvalidSpecError(f'{text!r} is no duration; write for example "90s", "1h30m" or "1d"')
     seconds = math.fsum(
         float(part["number"]) * _SECONDS[part["unit"]] for part in _PART.finditer(text)
     )
