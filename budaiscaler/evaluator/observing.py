@@ -22,6 +22,7 @@ from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.evaluator import restoring
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.workloads import Workload, Workloads
+from budaiscaler.sources import engines
 from budaiscaler.sources.base import Sample, Source, SourceRequest
 
 FETCH_LIMIT_S = 30.0
@@ -162,7 +163,7 @@ def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> O
     total = _total(answer.values)
     value = total if target_type is TargetType.AVERAGE_VALUE else total / count
     return readings.reading(
-        value,
+        value * engines.unit_factor(source),
         age_s=max(0.0, now_s - answer.at_s),
         answered=count if answer.answered is None else answer.answered,
         of=answer.of,

@@ -18,9 +18,13 @@ from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator import restoring
+from budaiscaler.sources import signals
 
 Status = dict[str, Any]
 EventType = Literal["Normal", "Warning"]
+
+_OF_THE_SPEC = (conditions.UNIT_ASSUMED, conditions.SIGNAL_WARNING)
+"""Conditions that no observation changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def of_decision(
     if not active and state.good_at is not None:
         status["holdingSince"] = times.rfc3339(state.good_at)
     wanted = [_ready(observation, decision), *decision.conditions]
+    if (warning := signals.lint(spec)) is not None:
+        wanted.append(Condition(conditions.SIGNAL_WARNING, "True", "WeakSignal", warning))
     return _with_conditions(status, wanted, generation, previous, now)
 
 
@@ -106,11 +112,11 @@ def of_failure(
         Condition(conditions.SCALING_ACTIVE, "False", reason, message),
     ]
     if not isinstance(error, InvalidSpecError):
-        # It is about the spec alone; dropped, it would be told anew after every failure.
+        # They are about the spec alone; dropped, they would be told anew after every failure.
         wanted += [
             Condition(c["type"], c["status"], c["reason"], c["message"])
             for c in previous.get("conditions") or ()
-            if c["type"] == conditions.UNIT_ASSUMED
+            if c["type"] in _OF_THE_SPEC
         ]
     return _with_conditions(status, wanted, generation, previous, now)
 
@@ -136,9 +142,10 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
                 transition.now.message,
             )
             break
-    assumed = by_type.get(conditions.UNIT_ASSUMED)
-    if assumed is not None and assumed.now.status == "True":
-        yield "Warning", conditions.UNIT_ASSUMED, assumed.now.message
+    for kind in _OF_THE_SPEC:
+        told = by_type.get(kind)
+        if told is not None and told.now.status == "True":
+            yield "Warning", kind, told.now.message
 
 
 def _ready(observation: Observation, decision: Decision) -> Condition:

@@ -11,7 +11,7 @@ not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MOST_LINES = 10_000
@@ -48,37 +48,45 @@ class Series:
     value: float
 
 
-Found = Mapping[str, tuple[Series, ...]]
-"""Series by name, in the order of the page; names that are not there are left out."""
+class Text:
+    """A page that is about to be searched."""
+
+    def __init__(self, page: bytes) -> None:
+        text = b"\n" + page
+        if b"\n " in text or b"\n\t" in text:
+            text = _INDENTED.sub(b"\n", text)
+        self._text = text
+
+    def series(self, name: str) -> tuple[Series, ...]:
+        """Read the series with exactly this name, in the order of the page.
+
+        Raises:
+            ValueError: one of its lines is broken, or there are too many.
+        """
+        text, start = self._text, b"\n" + name.encode()
+        series: list[Series] = []
+        at, lines = text.find(start), 0
+        while at >= 0:
+            lines += 1
+            if lines > MOST_LINES:
+                raise ValueError(f"there are more than {MOST_LINES} lines of {name}")
+            end = text.find(b"\n", at + 1)
+            rest = text[at + len(start) : end if end >= 0 else len(text)]
+            if rest[:1] in b"{ \t":
+                series.append(_read(rest, name))
+            at = text.find(start, at + len(start))
+        return tuple(series)
 
 
-def extract(page: bytes, names: Iterable[str]) -> Found:
-    """Read the series with exactly these names.
+def extract(page: bytes, names: Iterable[str]) -> dict[str, tuple[Series, ...]]:
+    """Read the series with exactly these names; those that are not there are left out.
 
     Raises:
-        ValueError: a line of one of them is broken, or there are too many; the message says which.
+        ValueError: a line of one of them is broken, or there are too many.
     """
-    text = b"\n" + page
-    if b"\n " in text or b"\n\t" in text:
-        text = _INDENTED.sub(b"\n", text)
-    found = {name: _series(text, name) for name in names}
+    text = Text(page)
+    found = {name: text.series(name) for name in names}
     return {name: series for name, series in found.items() if series}
-
-
-def _series(text: bytes, name: str) -> tuple[Series, ...]:
-    start = b"\n" + name.encode()
-    series: list[Series] = []
-    at, lines = text.find(start), 0
-    while at >= 0:
-        lines += 1
-        if lines > MOST_LINES:
-            raise ValueError(f"there are more than {MOST_LINES} lines of {name}")
-        end = text.find(b"\n", at + 1)
-        rest = text[at + len(start) : end if end >= 0 else len(text)]
-        if rest[:1] in b"{ \t":
-            series.append(_read(rest, name))
-        at = text.find(start, at + len(start))
-    return tuple(series)
 
 
 def _read(rest: bytes, name: str) -> Series:

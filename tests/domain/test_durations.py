@@ -31,7 +31,7 @@ from budaiscaler.domain.errors import InvalidSpecError
 )
 def test_a_duration(text: str, seconds: float) -> None:
     """Each part counts, and the pattern of the CRD takes what is read."""
-    assert durations.parse_seconds(text) == pytest.approx(seconds)
+    assert durations.parse_s(text) == pytest.approx(seconds)
     assert re.fullmatch(durations.PATTERN, text)
 
 
@@ -41,17 +41,17 @@ def test_a_duration(text: str, seconds: float) -> None:
 def test_no_duration(text: str) -> None:
     """What Go would not take, and what has a sign, is refused with an example."""
     with pytest.raises(InvalidSpecError, match="write for example"):
-        durations.parse_seconds(text)
+        durations.parse_s(text)
 
 
 def test_an_absurd_duration() -> None:
     """What no float can hold is an error of the spec, not an infinity."""
     with pytest.raises(InvalidSpecError, match="out of range"):
-        durations.parse_seconds("9" * 400 + "h")
+        durations.parse_s("9" * 400 + "h")
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_parts_add_up(minutes: int, seconds: int) -> None:
     """A duration of two parts is the sum of them."""
-    read = durations.parse_seconds(f"{minutes}m{seconds}s")
+    read = durations.parse_s(f"{minutes}m{seconds}s")
     assert read == pytest.approx(60.0 * minutes + seconds)

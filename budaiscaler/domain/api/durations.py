@@ -31,7 +31,7 @@ _SECONDS = {
 }
 
 
-def parse_seconds(text: str) -> float:
+def parse_s(text: str) -> float:
     """Read a duration as seconds.
 
     Raises:
