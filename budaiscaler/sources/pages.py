@@ -4,9 +4,9 @@ What is kept of a page is the series that somebody asked for lately, not the pag
 with megabytes each would be too much. The last few looks at a pod are kept, since counters tell
 something only by what they rose.
 
-A pod that does not answer keeps its place in the queue for its whole time limit, so those whose
-last request ended so have a small queue to themselves: a workload that hangs does not hold up the
-pods of others.
+A pod that hangs keeps its place for its whole time limit, so there are three queues: pods that
+answered last time, pods that hung, and pods that were not asked yet, which may do either. However
+many pods hang, those that answer wait only for each other.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from budaiscaler.sources import answers
 from budaiscaler.sources.exposition import Series, Text
 from budaiscaler.sources.http import Limits
 
-ANSWERING = 96
-"""Requests at once to pods whose last one was answered in time, or that were not asked yet."""
-SUSPECT = 32
+ANSWERING = 64
+"""Requests at once to pods whose last one ended in time, with whatever answer."""
+NEW = 32
+"""The same to pods that were not asked yet."""
+HANGING = 32
 """The same to all others."""
 LIMITS = Limits(
-    requests=ANSWERING + SUSPECT,
+    requests=ANSWERING + NEW + HANGING,
     longest_pause_s=10.0,  # a pod that is back counts again at the next look
     body_bytes=2 * 2**20,
     keeps_connections=False,  # a server that closes an idle one would look broken now and then
@@ -101,14 +103,14 @@ class _Pod:
         wanted: when each name was last asked for.
         pages: read of late, oldest first.
         failure: of the last request, and when it ended.
-        hangs: the last request ran out of time.
+        answers: whether the last request ended in time; None before the first.
     """
 
     wanted: dict[str, float] = field(default_factory=dict)
     pages: list[Page] = field(default_factory=list)
     failure: tuple[float, NoData] | None = None
     flight: asyncio.Task[Page | NoData] | None = None
-    hangs: bool = False
+    answers: bool | None = None
     asked_at_s: float = 0.0
 
     def known(self, names: frozenset[str], since_s: float) -> Page | NoData | None:
@@ -154,8 +156,11 @@ class Pages:
         self._turn_s = turn_s
         self._clock = clock
         self._pods: dict[Address, _Pod] = {}
-        self._answering = asyncio.Semaphore(ANSWERING)
-        self._suspect = asyncio.Semaphore(SUSPECT)
+        self._turns = {
+            True: asyncio.Semaphore(ANSWERING),
+            None: asyncio.Semaphore(NEW),
+            False: asyncio.Semaphore(HANGING),
+        }
         self._pruned_at_s = clock()
 
     async def look(
@@ -197,10 +202,9 @@ class Pages:
         return page
 
     async def _fetch(self, pod: _Pod, address: Address) -> bytes | NoData:
-        lane = self._suspect if pod.hangs else self._answering
         try:
-            async with asyncio.timeout(self._turn_s) as turn, lane:
-                turn.reschedule(None)
+            async with asyncio.timeout(self._turn_s) as limit, self._turns[pod.answers]:
+                limit.reschedule(None)
                 self.fetches += 1
                 body = await self._fetcher.get(
                     address.url,
@@ -211,7 +215,7 @@ class Pages:
         except TimeoutError:
             message = "it was not asked in time: too many pods do not answer"
             return NoData(NoDataReason.TIMEOUT, message)
-        pod.hangs = isinstance(body, NoData) and body.reason is NoDataReason.TIMEOUT
+        pod.answers = not isinstance(body, NoData) or body.reason is not NoDataReason.TIMEOUT
         return body
 
     def _prune(self, now_s: float) -> None:
