@@ -17,6 +17,7 @@ OWNED_CONDITIONS = (
     conditions.SCALING_ACTIVE,
     conditions.SCALING_LIMITED,
     conditions.UNIT_ASSUMED,
+    conditions.SIGNAL_WARNING,
 )
 
 OWNED_FIELDS = (

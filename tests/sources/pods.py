@@ -114,10 +114,9 @@ class Lab:
         self.fleet.answers |= {url(number): said for number, said in enumerate(answers, 1)}
         return workload(pod(number) for number in range(1, len(answers) + 1))
 
-    async def ask(
-        self, target: Workload, *, max_age_s: float = 7.5, **fields: Any
-    ) -> Sample | NoData:
+    async def ask(self, target: Workload, **fields: Any) -> Sample | NoData:
         """Fetch a source of these fields; of type pod unless an engine is set."""
+        max_age_s = fields.pop("max_age_s", 7.5)
         raw = {"targetMetric": "load", "targetValue": "1"} | fields
         source = MetricsSource.model_validate(raw)
         request = SourceRequest("ml", source, max_age_s, target)

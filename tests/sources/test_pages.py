@@ -166,7 +166,8 @@ async def test_a_name_that_nobody_wants_any_more() -> None:
     await lab.pages.look(HERE, names("old"), 0)
     for _ in range(20):
         await asyncio.sleep(15)
-        look = await lab.pages.look(HERE, names("load"), 0)
+        await lab.pages.look(HERE, names("load"), 0)
+    look = await lab.pages.look(HERE, names("load"), 0)
     assert isinstance(look, Look)
     assert look.now.found.keys() == {"load"}
 
