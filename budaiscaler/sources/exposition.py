@@ -13,9 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_LINES = 10_000
 """Of one name, and of what begins with it; a page of more is an attack or a mistake."""
+
+_SHORT = 512
+"""Bytes of labels that are remembered."""
 
 Labels = tuple[tuple[str, str], ...]
 """In the order of their names."""
@@ -95,11 +99,14 @@ def _read(rest: bytes, name: str) -> Series:
     if line is None or b"_" in line["value"]:  # Python reads 1_000 as a thousand
         raise ValueError(f"a line of {name} is broken")
     try:
-        return Series(_labels(line["labels"] or b""), float(line["value"]))
+        labels = line["labels"] or b""
+        read = _labels if len(labels) <= _SHORT else _labels.__wrapped__
+        return Series(read(labels), float(line["value"]))
     except ValueError:
         raise ValueError(f"a line of {name} is broken") from None
 
 
+@lru_cache(maxsize=8192)  # every pod and every look has the same ones
 def _labels(text: bytes) -> Labels:
     labels: list[tuple[str, str]] = []
     at = 0
