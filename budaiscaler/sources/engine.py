@@ -33,7 +33,7 @@ class EngineSource:
             return read(look, measures, name, engine)
 
         names = frozenset().union(*(measure.names for measure in measures))
-        question = Question(endpoint, names, answer, adds_up=not measures[0].unit.is_share)
+        question = Question(endpoint, names, answer, measures[0].adds_up)
         return await scraping.scrape(self._pages, request, question)
 
 

@@ -79,6 +79,11 @@ class Measure:
             return frozenset({self.series})
         return frozenset({self.series, self.per or self.series, STARTED})
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether that of two servers together is the sum of theirs."""
+        return self.kind in {Kind.GAUGE, Kind.RATE} and not self.unit.is_share
+
     def read(self, look: Look) -> float | NoData | None:
         """Make the number; None where the page does not have the series."""
         now = _labelled(look.now, self.series, self.where)

@@ -70,7 +70,7 @@ class Address:
 
     uid: str
     url: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float | None = None
 
 

@@ -16,7 +16,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from budaiscaler.domain import readings
@@ -63,7 +63,7 @@ class Endpoint:
     scheme: str
     port: str
     path: str
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
     timeout_s: float | None
 
     def address(self, pod: Pod) -> Address | NoData:

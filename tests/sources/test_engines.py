@@ -250,6 +250,20 @@ async def test_a_share_of_a_group() -> None:
         assert found == Sample((value,), loop_s(), 1, 1)
 
 
+async def test_a_latency_of_a_group() -> None:
+    """The sizes and times of a replica's requests are a mean over its pods, whatever their unit."""
+    name = "vllm:request_prompt_tokens"
+    lab = Lab()
+    for count in (0, 10):
+        page = HISTOGRAM.format(name=name, a=0, b=count, sum=30 * count)
+        target = workload(lab.say(page, page).pods, size=2)
+        fields = {"targetMetric": "request_prompt_tokens", **engine("vllm")}
+        found = await lab.ask(target, **fields)
+        await asyncio.sleep(15)
+    assert isinstance(found, Sample)
+    assert found.values == (30.0,)
+
+
 def test_the_table_keeps_to_its_rules() -> None:
     """Every way to a name has the same unit, and every share is told to be one."""
     for kind in EngineType:
