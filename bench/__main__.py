@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-from bench import fleet, load
+from bench import extraction, fleet, load, scraping
 from bench.fleet import Fleet
 from bench.load import Measured
 from e2e.cluster import ports
@@ -30,6 +30,7 @@ ROUND_S = 8
 def main() -> None:
     """Measure, and print a line a claim."""
     load.ensure()
+    _pods()
     with tempfile.TemporaryDirectory(prefix="bench-") as name, fleet.running(Path(name)) as running:
         asyncio.run(running.grow(0, STEADY_SCALERS))
         _say(f"{STEADY_SCALERS} scalers created; settling for {SETTLE_S} s")
@@ -40,6 +41,18 @@ def main() -> None:
         time.sleep(SETTLE_S)
         _serving(running, Path(name))
         _report("adapter, resident, MiB", f"{running.resident_mib():.0f}", "below 200")
+
+
+def _pods() -> None:
+    for case in extraction.measure():
+        what = f"{case.what}, prometheus_client.parser / ours"
+        _report(what, f"{case.ratio:.0f}", "at least 20")
+        _say(f"{case.what}: {case.ours_ms:.2f} ms")
+    cost = scraping.measure()
+    title = f"{scraping.PODS} pods each {scraping.INTERVAL_S:g} s, {len(scraping.METRICS)} sources:"
+    _report(f"{title} cores", f"{cost.cores:.2f}", "below 0.5")
+    _report(f"{title} resident, MiB", f"{cost.resident_mib:.0f}", "below 300")
+    _say(f"the longest look at all of them took {cost.look_s:.1f} s")
 
 
 def _status_writes(running: Fleet) -> None:

@@ -24,6 +24,7 @@ from budaiscaler.evaluator import restoring
 from budaiscaler.evaluator.gpus import GpuObserver
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.workloads import Workload, Workloads
+from budaiscaler.sources import engines
 from budaiscaler.sources.base import Sample, Source, SourceRequest
 from budaiscaler.sources.gpu.base import GpuReader
 
@@ -196,7 +197,7 @@ def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> O
     total = _total(answer.values)
     value = total if target_type is TargetType.AVERAGE_VALUE else total / count
     return readings.reading(
-        value,
+        value * engines.unit_factor(source),
         age_s=max(0.0, now_s - answer.at_s),
         answered=answered,
         of=answer.of,

@@ -21,16 +21,27 @@ from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator import history, restoring
 from budaiscaler.evaluator.acting import Acted
+from budaiscaler.sources import signals
 
 Status = dict[str, Any]
 _OF_SPEC_OR_OTHERS = frozenset(
-    {conditions.UNIT_ASSUMED, conditions.FIELDS_WITHOUT_EFFECT, conditions.CONTESTED}
+    {
+        conditions.UNIT_ASSUMED,
+        conditions.SIGNAL_WARNING,
+        conditions.FIELDS_WITHOUT_EFFECT,
+        conditions.CONTESTED,
+    }
 )
 """Conditions that a failed evaluation changes nothing about."""
 
 EventType = Literal["Normal", "Warning"]
 
-_WARNINGS = (conditions.UNIT_ASSUMED, conditions.FALLBACK, conditions.CONTESTED)
+_WARNINGS = (
+    conditions.UNIT_ASSUMED,
+    conditions.SIGNAL_WARNING,
+    conditions.FALLBACK,
+    conditions.CONTESTED,
+)
 """Conditions that are an event when they come to hold."""
 
 
@@ -102,6 +113,8 @@ def of_decision(
     if acted is not None:
         wanted.append(acted.condition)
         status |= _scalings(spec, observation, decision, acted, previous, now)
+    if (warning := signals.lint(spec)) is not None:
+        wanted.append(Condition(conditions.SIGNAL_WARNING, "True", "WeakSignal", warning))
     return _with_conditions(status, wanted, generation, previous, now)
 
 

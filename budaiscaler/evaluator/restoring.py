@@ -22,6 +22,7 @@ OWNED_CONDITIONS = (
     conditions.PAUSED,
     conditions.CONTESTED,
     conditions.FIELDS_WITHOUT_EFFECT,
+    conditions.SIGNAL_WARNING,
 )
 
 OWNED_FIELDS = (

@@ -39,8 +39,8 @@ def read_number(body: bytes, metric: str) -> float | NoData:
         message = 'the endpoint answered JSON with an "error": see the log of that server'
         return NoData(NoDataReason.BAD_ANSWER, message)
     for candidate in _candidates(document, metric):
-        if (number := _number(candidate)) is not None:
-            return number
+        if (found := number(candidate)) is not None:
+            return found
     message = (
         f'the endpoint answered JSON without a number: answer {{"value": 5}}, or the key {metric}'
     )
@@ -66,7 +66,21 @@ def _candidates(document: Any, metric: str) -> Iterator[Any]:
         yield document.get(key)
 
 
-def _number(value: Any) -> float | None:
+def find_number(document: Any, key: str) -> float | None:
+    """Find the number under a key: at the top, else in nested objects, depth first."""
+    nodes = [document]
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, dict):
+            continue
+        if (found := number(node.get(key))) is not None:
+            return found
+        nodes.extend(reversed(node.values()))
+    return None
+
+
+def number(value: Any) -> float | None:
+    """Read a number, or a text that is one."""
     if isinstance(value, str):
         text = value.strip()
         return float(text) if _NUMBER.fullmatch(text) else None

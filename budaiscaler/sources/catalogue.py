@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,10 +12,13 @@ from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.kube.port import Kube
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
+from budaiscaler.sources.engine import EngineSource
 from budaiscaler.sources.external import ExternalSource
 from budaiscaler.sources.gpu.readers import GpuOptions, GpuReaders, gpu_readers
 from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.pages import LIMITS, Pages
+from budaiscaler.sources.pod import PodSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,23 @@ class Catalogue:
     prometheus: PrometheusSource
     external: ExternalSource
     gpu: GpuReaders
+    pages: Pages
 
     @property
     def by_type(self) -> Mapping[SourceType, Source]:
         """For an evaluator."""
-        return {SourceType.PROMETHEUS: self.prometheus, SourceType.EXTERNAL: self.external}
+        return {
+            SourceType.PROMETHEUS: self.prometheus,
+            SourceType.EXTERNAL: self.external,
+            SourceType.POD: PodSource(self.pages),
+            SourceType.INFERENCE_ENGINE: EngineSource(self.pages),
+        }
 
     @property
     def fetches(self) -> int:
         """Requests really made, for telemetry."""
-        return self.prometheus.fetches + self.external.fetches + self.gpu.fetches
+        fetches = (self.prometheus.fetches, self.external.fetches, self.pages.fetches)
+        return sum(fetches) + self.gpu.fetches
 
 
 @asynccontextmanager
@@ -61,10 +72,16 @@ async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalog
         default_endpoint=options.prometheus_url, deadline_s=options.timeout_s
     )
     external = ExternalSource(fetcher, kube)
+    pods = HttpFetcher(
+        guard=AddressGuard(options.allow_ranges), deadline_s=options.timeout_s, limits=LIMITS
+    )
+    pages = Pages(pods, options.timeout_s, time.monotonic)
     try:
         async with gpu_readers(kube, fetcher, prometheus, options.gpu) as gpu:
-            yield Catalogue(prometheus, external, gpu)
+            yield Catalogue(prometheus, external, gpu, pages)
     finally:
+        await pages.close()
+        await pods.close()
         await prometheus.close()
         await external.close()
         await fetcher.close()

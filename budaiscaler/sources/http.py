@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,12 +25,30 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import endpoints
 from budaiscaler.sources.addresses import AddressGuard
-from budaiscaler.sources.origins import Origins
+from budaiscaler.sources.origins import LONGEST_PAUSE_S, REQUESTS, Origins
 
 MAX_BODY_BYTES = 4 * 2**20
 LOOKUPS = 8
 """Threads for DNS: a server of names that hangs keeps one for many seconds, and must not keep those
 that the rest of the process looks names up with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of what one fetcher does.
+
+    Attributes:
+        requests: at once, over all origins.
+        longest_pause_s: between two attempts at an origin that does not answer.
+        body_bytes: of an answer.
+        keeps_connections: for the next request to the same origin.
+    """
+
+    requests: int = REQUESTS
+    longest_pause_s: float = LONGEST_PAUSE_S
+    body_bytes: int = MAX_BODY_BYTES
+    keeps_connections: bool = True
+
 
 Lookup = Callable[[str, int], list[tuple[Any, ...]]]
 """Resolves a host and a port as `socket.getaddrinfo` does; blocks."""
@@ -48,6 +67,7 @@ class HttpFetcher:
         deadline_s: from connecting to the last byte; waiting for one's turn may take as long again.
         clock: monotonic seconds.
         lookup: resolves names.
+        limits: of what it does.
     """
 
     def __init__(
@@ -57,14 +77,23 @@ class HttpFetcher:
         deadline_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         lookup: Lookup = look_up,
+        limits: Limits | None = None,
     ) -> None:
         self._guard = guard
+        self._limits = limits or Limits()
         self._resolver = _CheckedResolver(guard, lookup)
-        self._origins = Origins(deadline_s, clock)
+        self._origins = Origins(
+            deadline_s, clock, self._limits.requests, self._limits.longest_pause_s
+        )
         self._session: aiohttp.ClientSession | None = None
 
     async def get(
-        self, endpoint: str, params: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        endpoint: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        deadline_s: float | None = None,
     ) -> bytes | NoData:
         """GET and give the body of a 200, or say what is wrong.
 
@@ -72,6 +101,7 @@ class HttpFetcher:
             endpoint: an http or https URL, complete; it may carry user and password.
             params: added to its query, unless it has one of that name.
             headers: sent with it; they appear in no message.
+            deadline_s: where it is to be shorter than that of all.
         """
         parts = urlsplit(endpoint)
         given = parse_qs(parts.query, keep_blank_values=True)
@@ -82,7 +112,9 @@ class HttpFetcher:
             return NoData(NoDataReason.BAD_ENDPOINT, message)
         sent["accept-encoding"] = "identity"
         origin = endpoints.origin(endpoint)
-        return await self._origins.ask(origin, lambda: self._ask(origin, endpoint, added, sent))
+        return await self._origins.ask(
+            origin, lambda: self._ask(origin, endpoint, added, sent), deadline_s
+        )
 
     async def close(self) -> None:
         """Close kept connections."""
@@ -98,7 +130,8 @@ class HttpFetcher:
             async with session.get(
                 url, params=params, headers=headers, allow_redirects=False
             ) as response:
-                return _problem(response, origin) or await _body(response, origin)
+                problem = _problem(response, origin)
+                return problem or await _body(response, origin, self._limits.body_bytes)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _explain(error, origin)
 
@@ -107,6 +140,7 @@ class HttpFetcher:
             limit=0,  # by origins instead
             resolver=self._resolver,
             socket_factory=self._socket,
+            force_close=not self._limits.keeps_connections,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -188,13 +222,13 @@ def _problem(response: aiohttp.ClientResponse, origin: str) -> NoData | None:
     return None
 
 
-async def _body(response: aiohttp.ClientResponse, origin: str) -> bytes | NoData:
+async def _body(response: aiohttp.ClientResponse, origin: str, most_bytes: int) -> bytes | NoData:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most_bytes:
             response.close()  # or the rest would be waited for
-            message = f"{origin} answered more than {MAX_BODY_BYTES >> 20} MiB: answer less"
+            message = f"{origin} answered more than {most_bytes >> 20} MiB: answer less"
             return NoData(NoDataReason.BAD_ANSWER, message)
     return bytes(body)
 

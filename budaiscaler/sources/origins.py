@@ -17,6 +17,7 @@ from budaiscaler.sources.breaker import Breaker
 REQUESTS = 64
 """At once, over all origins."""
 REQUESTS_PER_ORIGIN = 4
+LONGEST_PAUSE_S = 30.0
 FORGET_AFTER_S = 3600.0
 """An origin that nobody asked for so long is forgotten."""
 
@@ -44,15 +45,32 @@ class Origins:
         deadline_s: of one request, from connecting to the last byte; waiting for one's turn may
             take as long again.
         clock: monotonic seconds.
+        requests: at once, over all origins.
+        longest_pause_s: between two attempts at an origin that does not answer.
     """
 
     deadline_s: float
     clock: Callable[[], float]
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS))
+    requests: int = REQUESTS
+    longest_pause_s: float = LONGEST_PAUSE_S
+    _slots: asyncio.Semaphore = field(init=False)
     _known: dict[str, _Origin] = field(default_factory=dict)
 
-    async def ask(self, name: str, ask: Callable[[], Awaitable[T | NoData]]) -> T | NoData:
-        """Ask when it is our turn, or give the last failure of an origin that does not answer."""
+    def __post_init__(self) -> None:
+        self._slots = asyncio.Semaphore(self.requests)
+
+    async def ask(
+        self, name: str, ask: Callable[[], Awaitable[T | NoData]], deadline_s: float | None = None
+    ) -> T | NoData:
+        """Ask when it is our turn, or give the last failure of an origin that does not answer.
+
+        Args:
+            name: of the origin.
+            ask: asks it.
+            deadline_s: of this request, where it is to be shorter than that of all.
+        """
+        shorter = deadline_s is not None and deadline_s < self.deadline_s
+        limit_s = deadline_s if shorter and deadline_s is not None else self.deadline_s
         origin = self._origin(name)
         asked = False
         answer: T | NoData
@@ -62,7 +80,7 @@ class Origins:
                     return refusal
                 asked = True
                 # A late turn is a whole one, or a crowd would make healthy servers look slow.
-                limit.reschedule(asyncio.get_running_loop().time() + self.deadline_s)
+                limit.reschedule(asyncio.get_running_loop().time() + limit_s)
                 answer = await ask()
         except TimeoutError:
             if not asked:
@@ -71,9 +89,10 @@ class Origins:
                     "them answer faster"
                 )
                 return NoData(NoDataReason.TIMEOUT, message)
+            how = "raise scrapeTimeout" if shorter else "have the operator raise --source-timeout"
             message = (
-                f"{name} did not answer in full within {self.deadline_s:g} s: make it answer "
-                "faster, or have the operator raise --source-timeout"
+                f"{name} did not answer in full within {limit_s:g} s: make it answer faster, or "
+                f"{how}"
             )
             answer = NoData(NoDataReason.TIMEOUT, message)
         if isinstance(answer, NoData) and answer.reason in _NO_ANSWER:
@@ -89,7 +108,7 @@ class Origins:
             for known, other in list(self._known.items()):
                 if now_s - other.asked_at_s > FORGET_AFTER_S:
                     del self._known[known]
-            breaker = Breaker(trial_s=self.deadline_s)
+            breaker = Breaker(cap_s=self.longest_pause_s, trial_s=self.deadline_s)
             origin = self._known[name] = _Origin(breaker, asyncio.Semaphore(REQUESTS_PER_ORIGIN))
         origin.asked_at_s = now_s
         return origin

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from budaiscaler.domain.api import promql, quantity
-from budaiscaler.domain.api.sources import MetricsSource, TargetType
+from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 from budaiscaler.domain.decision import Code, Observation, Rung, Stage, State
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 
@@ -26,6 +26,8 @@ a rule and of ours."""
 
 SEEN_KEPT = timedelta(minutes=10)
 """Longer than the lag and the age of any sample that still stands."""
+
+_ASKS_PODS = frozenset({SourceType.POD, SourceType.INFERENCE_ENGINE})
 
 Seen = tuple[tuple[datetime, int], ...]
 """See `State.ready_seen`."""
@@ -90,8 +92,25 @@ def candidate(
         return of_level(source.key, source.target, found, observation, state, now)
     need = min(found.value / source.target, MAX_NEED)
     how = f"{source.key}: total {found.value:g} / {source.target:g} a replica = {need:.4g} replicas"
+    if (silent := _silent(source, found)) > 0:
+        at_most = min(need + silent * max(1.0, need / max(1, found.answered or 0)), MAX_NEED)
+        kept = min(max(float(current), need), at_most)
+        how = f"{how} at least, and {silent} do not answer, taken as {kept:.4g} replicas"
+        code = Code.PARTIAL_DATA if need < kept < at_most else Code.NEED_FROM_TOTAL
+        rung = Rung(Stage.SOURCE, code, current, ceil(kept), how)
+        return Candidate(kept, rung, is_hold=code is Code.PARTIAL_DATA, has_data=True)
     rung = Rung(Stage.SOURCE, Code.NEED_FROM_TOTAL, current, ceil(need), how)
     return Candidate(need, rung, has_data=True)
+
+
+def _silent(source: MetricsSource, reading: Reading) -> int:
+    """Count the pods that a total of pods which were asked themselves lacks.
+
+    As in a level, each of them counts as at target when going down, and as nothing when going up.
+    """
+    if source.source_type not in _ASKS_PODS or reading.answered is None or reading.of is None:
+        return 0
+    return max(0, reading.of - reading.answered)
 
 
 def ceil(load: float) -> int:

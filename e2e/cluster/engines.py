@@ -1,0 +1,199 @@
+"""Simulated inference servers: one at each pod of a Deployment, at that pod's own address.
+
+They come and go with the pods. A load for all of them is shared evenly, as behind a Service; a pod
+can be made to misbehave, in each of the ways that servers do.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from budaiscaler.kube.resources import PODS
+from e2e.cluster import ports, waiting
+from e2e.cluster.api import Api, Object
+from e2e.cluster.engine_pages import PAGES, Load
+
+POLL_S: Final = 0.05
+JOIN_TIMEOUT_S: Final = 5.0
+HUGE_BYTES: Final = 2**30
+_CHUNK: Final = b"x" * 65536
+
+Page = Callable[[Load], str]
+
+
+class Manner(Enum):
+    """How a server answers."""
+
+    WELL = auto()
+    HANGS = auto()
+    REFUSES = auto()
+    DRIPS = auto()
+    HUGE = auto()
+    NAN = auto()
+    HTML = auto()
+
+
+@dataclass(slots=True)
+class Engines:
+    """The servers of one Deployment. Use as a context manager.
+
+    Attributes:
+        page: what a pod writes of its load; by name that of an engine.
+        port: of all of them.
+        load: of all together, or of each if `is_shared` is false.
+        manners: of pods by name; others answer well.
+        asked: how often each pod was.
+    """
+
+    api: Api
+    namespace: str
+    deployment: str
+    page: Page
+    port: int = field(default_factory=lambda: ports.pick(1)[0])
+    load: Load = field(default_factory=Load)
+    is_shared: bool = True
+    manners: dict[str, Manner] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    _servers: dict[str, asyncio.Server] = field(default_factory=dict)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _error: BaseException | None = None
+
+    @classmethod
+    def of(cls, api: Api, namespace: str, deployment: str, engine: str) -> Self:
+        """Servers that write what an engine does."""
+        return cls(api, namespace, deployment, PAGES[engine])
+
+    def share(self, load: Load) -> None:
+        """Share a load evenly among all pods, however many there are."""
+        self.load, self.is_shared = load, True
+
+    def give_each(self, load: Load) -> None:
+        """Give each pod this load, however many there are."""
+        self.load, self.is_shared = load, False
+
+    def behave(self, manner: Manner, *pods: str) -> None:
+        """Have these pods, or all there are, answer so."""
+        self.manners |= dict.fromkeys(pods or self.pods(), manner)
+
+    def pods(self) -> list[str]:
+        """The pods that have a server now."""
+        return sorted(self._servers)
+
+    def wait_for(self, count: int) -> list[str]:
+        """Wait until so many pods have a server."""
+        return waiting.until(
+            lambda: self.pods() if len(self.pods()) == count else None,
+            what=f"{count} servers of {self.deployment}",
+            timeout_s=20,
+            hint=lambda: f"--- there are {self.pods()}; {self._error!r}",
+        )
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if self._thread:
+            self._thread.join(JOIN_TIMEOUT_S)
+
+    async def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                found = await asyncio.to_thread(self.api.get, PODS.collection(self.namespace))
+            except (waiting.ClusterError, AssertionError) as error:
+                self._error = error
+            else:
+                await self._follow(found["items"])
+            await asyncio.sleep(POLL_S)
+        for server in self._servers.values():
+            server.close()
+
+    async def _follow(self, pods: list[Object]) -> None:
+        live = {
+            pod["metadata"]["name"]: pod["status"]["podIP"]
+            for pod in pods
+            if pod["metadata"].get("labels", {}).get("app") == self.deployment
+            and pod["status"].get("podIP")
+            and not pod["metadata"].get("deletionTimestamp")
+        }
+        for name in self._servers.keys() - live.keys():
+            self._servers.pop(name).close()
+        for name in live.keys() - self._servers.keys():
+            try:
+                self._servers[name] = await asyncio.start_server(
+                    partial(self._serve, name), live[name], self.port
+                )
+            except OSError as error:  # of a pod that was there before with this address
+                self._error = error
+
+    async def _serve(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            self.asked[name] = self.asked.get(name, 0) + 1
+            await self._answer(self.manners.get(name, Manner.WELL), writer)
+            await writer.drain()
+        writer.close()
+
+    async def _answer(self, manner: Manner, writer: asyncio.StreamWriter) -> None:
+        if manner is Manner.REFUSES:
+            return
+        if manner is Manner.HANGS:
+            await self._sleep(60)
+        elif manner is Manner.HTML:
+            writer.write(_head("text/html") + b"<html>num_requests_running 1</html>")
+        elif manner is Manner.DRIPS:
+            writer.write(_head("text/plain"))
+            while await self._sleep(0.2):
+                writer.write(b"#")
+                await writer.drain()
+        elif manner is Manner.HUGE:
+            writer.write(_head("text/plain"))
+            for _ in range(HUGE_BYTES // len(_CHUNK)):
+                writer.write(_CHUNK)
+                await writer.drain()
+        else:
+            body = self._text(manner).encode()
+            writer.write(_head("text/plain; version=0.0.4", length=len(body)) + body)
+
+    def _text(self, manner: Manner) -> str:
+        if manner is Manner.NAN:
+            return self.page(Load(float("nan"), float("nan"), float("nan")))
+        load, parts = self.load, max(1, len(self._servers)) if self.is_shared else 1
+        return self.page(
+            replace(
+                load,
+                running=load.running / parts,
+                waiting=load.waiting / parts,
+                tokens_per_s=load.tokens_per_s / parts,
+            )
+        )
+
+    async def _sleep(self, for_s: float) -> bool:
+        """Sleep unless this ends; says whether to go on."""
+        for _ in range(int(for_s / POLL_S) or 1):
+            if self._ended.is_set():
+                return False
+            await asyncio.sleep(POLL_S)
+        return True
+
+
+def _head(content_type: str, *, length: int | None = None) -> bytes:
+    lines = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", "Connection: close"]
+    lines += [f"Content-Length: {length}"] if length is not None else []
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
