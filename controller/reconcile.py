@@ -107,7 +107,7 @@ class Reconciler:
             return ()
         live = self.hpas.objects.get((scaler.namespace, intent.wanted["metadata"]["name"]))
         made = await self.keeper.ensure(scaler, intent.wanted, live, intent.replaces)
-        return (planning.inexact(),) if drops_tolerance(made) else ()
+        return (planning.inexact(),) if drops_tolerance(made, intent.wanted) else ()
 
     def _last_scale_time(self, scaler: Scaler) -> str | None:
         times = [

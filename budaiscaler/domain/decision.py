@@ -43,6 +43,7 @@ class Code(StrEnum):
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
+    NATIVE_METRIC = "NativeMetric"
     RESULT = "Result"
 
 
@@ -90,12 +91,15 @@ class Observation:
         startup_p95_s: measured start-up of this workload's pods in seconds; None until measured.
         exact: whether the HPA that acts has no dead band of its own; False where the API server
             drops its `tolerance`.
+        has_child: whether the HPA that acts is ours, so that it can have metrics of its own; False
+            where another autoscaler keeps us from making one.
     """
 
     replicas: Replicas
     readings: Mapping[str, Observed]
     startup_p95_s: float | None = None
     exact: bool = True
+    has_child: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ class Decision:
         rungs: from the readings to the result.
         conditions: what is to be told about it.
         next_change: when it would change by itself.
+        publishes: whether the load is for others to act on; False where the HPA reads every source
+            itself.
     """
 
     desired_replicas: int
@@ -164,3 +170,4 @@ class Decision:
     rungs: tuple[Rung, ...]
     conditions: tuple[Condition, ...] = field(default=())
     next_change: NextChange | None = None
+    publishes: bool = True

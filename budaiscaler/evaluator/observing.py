@@ -82,11 +82,13 @@ class Observer:
         for gone in good.keys() - observed.keys():
             del good[gone]
         exactness = scaler.condition(conditions.EXACT_SCALING)
+        able = scaler.condition(conditions.ABLE_TO_SCALE)
         return Observation(
             workload.replicas,
             observed,
             startup_p95_s(workload),
             exact=exactness is None or exactness.get("status") != "False",
+            has_child=able is None or able.get("reason") not in conditions.WITHOUT_CHILD,
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:

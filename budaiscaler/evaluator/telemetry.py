@@ -78,7 +78,8 @@ class EvaluatorCollector(Collector):
             if decision is None or observation is None:
                 continue
             desired.add_metric(key, decision.desired_replicas)
-            load.add_metric(key, decision.desired_load)
+            if decision.publishes:
+                load.add_metric(key, decision.desired_load)
             current.add_metric(key, observation.replicas.current)
             ready.add_metric(key, observation.replicas.ready)
             acted = {rung.stage for rung in decision.rungs if rung.code in _LIMIT_CODES}

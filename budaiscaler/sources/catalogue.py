@@ -11,9 +11,11 @@ from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.kube.port import Kube
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
+from budaiscaler.sources.custom import CustomSource
 from budaiscaler.sources.external import ExternalSource
 from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.resource import ResourceSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,24 @@ class Catalogue:
 
     prometheus: PrometheusSource
     external: ExternalSource
+    resource: ResourceSource
+    custom: CustomSource
 
     @property
     def by_type(self) -> Mapping[SourceType, Source]:
         """For an evaluator."""
-        return {SourceType.PROMETHEUS: self.prometheus, SourceType.EXTERNAL: self.external}
+        return {
+            SourceType.PROMETHEUS: self.prometheus,
+            SourceType.EXTERNAL: self.external,
+            SourceType.RESOURCE: self.resource,
+            SourceType.CUSTOM: self.custom,
+        }
 
     @property
     def fetches(self) -> int:
         """Requests really made, for telemetry."""
-        return self.prometheus.fetches + self.external.fetches
+        sources = (self.prometheus, self.external, self.resource, self.custom)
+        return sum(source.fetches for source in sources)
 
 
 @asynccontextmanager
@@ -57,9 +67,12 @@ async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalog
         default_endpoint=options.prometheus_url, deadline_s=options.timeout_s
     )
     external = ExternalSource(fetcher, kube)
+    resource, custom = ResourceSource(kube), CustomSource(kube)
     try:
-        yield Catalogue(prometheus, external)
+        yield Catalogue(prometheus, external, resource, custom)
     finally:
         await prometheus.close()
         await external.close()
+        await resource.close()
+        await custom.close()
         await fetcher.close()

@@ -11,12 +11,13 @@ from budaiscaler.domain.readings import NoData
 from budaiscaler.sources.base import Sample
 
 K = TypeVar("K", bound=Hashable)
+A = TypeVar("A")
 
 FORGET_AFTER_S = 120.0
 
 
 @dataclass(slots=True)
-class Coalescer(Generic[K]):
+class Sharing(Generic[K, A]):
     """Shares answers by key; failures too, as long, or a broken query would be asked N times.
 
     Attributes:
@@ -26,13 +27,13 @@ class Coalescer(Generic[K]):
 
     clock: Callable[[], float]
     fetches: int = 0
-    _flights: dict[K, asyncio.Task[Sample | NoData]] = field(default_factory=dict)
-    _answers: dict[K, tuple[float, Sample | NoData]] = field(default_factory=dict)
+    _flights: dict[K, asyncio.Task[A | NoData]] = field(default_factory=dict)
+    _answers: dict[K, tuple[float, A | NoData]] = field(default_factory=dict)
     _pruned_at_s: float = 0.0
 
     async def get(
-        self, key: K, max_age_s: float, fetch: Callable[[], Awaitable[Sample | NoData]]
-    ) -> Sample | NoData:
+        self, key: K, max_age_s: float, fetch: Callable[[], Awaitable[A | NoData]]
+    ) -> A | NoData:
         """Give a recent answer, join the flight that is under way, or start one.
 
         A caller that is cancelled does not take the flight down with it: others wait for it.
@@ -56,9 +57,7 @@ class Coalescer(Generic[K]):
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
-    async def _fly(
-        self, key: K, fetch: Callable[[], Awaitable[Sample | NoData]]
-    ) -> Sample | NoData:
+    async def _fly(self, key: K, fetch: Callable[[], Awaitable[A | NoData]]) -> A | NoData:
         self.fetches += 1
         answer = await fetch()
         self._answers[key] = (self.clock(), answer)
@@ -71,3 +70,8 @@ class Coalescer(Generic[K]):
         for key, (at_s, _) in list(self._answers.items()):
             if now_s - at_s > FORGET_AFTER_S:
                 del self._answers[key]
+
+
+@dataclass(slots=True)
+class Coalescer(Sharing[K, Sample]):
+    """Shares samples."""

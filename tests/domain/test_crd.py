@@ -10,7 +10,7 @@ import pytest
 from budaiscaler.domain.api import crd, validation
 from budaiscaler.domain.api.behavior import ScalingRules
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
-from budaiscaler.domain.api.sources import MetricsSource
+from budaiscaler.domain.api.sources import DescribedObject, MetricsSource
 from tests import samples
 
 Node = dict[str, Any]
@@ -20,6 +20,7 @@ RULES_AT: dict[type, str] = {
     ScaleTargetRef: "spec.scaleTargetRef",
     MetricsSource: "spec.metricsSources[]",
     ScalingRules: "spec.behavior.scaleUp",
+    DescribedObject: "spec.metricsSources[].describedObject",
 }
 
 

@@ -40,6 +40,7 @@ def test_the_stages_and_codes_are_a_closed_list() -> None:
         "MinReplicas",
         "MaxReplicas",
         "ScalingDisabled",
+        "NativeMetric",
         "Result",
     }
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.behavior import ScalingRules
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
-from budaiscaler.domain.api.sources import MetricsSource, SourceType
+from budaiscaler.domain.api.sources import DescribedObject, MetricsSource, SourceType
 from budaiscaler.domain.errors import InvalidSpecError
 
 T = TypeVar("T")
@@ -104,6 +104,25 @@ TARGET: tuple[Rule[ScaleTargetRef], ...] = (
     ),
 )
 
+DESCRIBED: tuple[Rule[DescribedObject], ...] = (
+    # The same path is at stake.
+    Rule(
+        cel=f"self.apiVersion.matches('^{_API_VERSION}$')",
+        message='describedObject.apiVersion must be group/version, for example "v1"',
+        holds=lambda ref: re.fullmatch(_API_VERSION, ref.api_version) is not None,
+    ),
+    Rule(
+        cel=f"self.kind.matches('^{_KIND}$')",
+        message='describedObject.kind must be a kind, for example "Ingress"',
+        holds=lambda ref: re.fullmatch(_KIND, ref.kind) is not None,
+    ),
+    Rule(
+        cel="self.name != ''",
+        message="describedObject.name must be set: name the object that the metric is about",
+        holds=lambda ref: ref.name != "",
+    ),
+)
+
 SOURCE: tuple[Rule[MetricsSource], ...] = (
     Rule(
         cel=f"!({_CEL_KEY.format('self')} in ['', '{naming.DESIRED_LOAD}'])",
@@ -173,6 +192,7 @@ RULES: tuple[Rule[ScalingRules], ...] = (
 BY_TYPE: Mapping[type, tuple[Rule[Any], ...]] = {
     ScalerSpec: SPEC,
     ScaleTargetRef: TARGET,
+    DescribedObject: DESCRIBED,
     MetricsSource: SOURCE,
     ScalingRules: RULES,
 }
@@ -201,6 +221,9 @@ def _broken(spec: ScalerSpec) -> Iterable[str]:
     yield from _check("spec.scaleTargetRef", TARGET, spec.scale_target_ref)
     for index, source in enumerate(spec.metrics_sources):
         yield from _check(f"spec.metricsSources[{index}]", SOURCE, source)
+        if source.described_object is not None:
+            path = f"spec.metricsSources[{index}].describedObject"
+            yield from _check(path, DESCRIBED, source.described_object)
     if spec.behavior is not None:
         for name, rules in (
             ("scaleUp", spec.behavior.scale_up),
