@@ -164,7 +164,7 @@ class CustomSource:
         served = {version.get("version") for version in answer.get("versions") or ()}
         known = [version for version in VERSIONS if version in served]
         if not known:
-            message = f"the cluster serves {GROUP} in no version that we know: {VERSIONS}"
+            message = f"the cluster serves {GROUP} in none of the versions {', '.join(VERSIONS)}"
             return NoData(NoDataReason.BAD_ANSWER, message)
         self._version, self._version_until_s = known[0], self._clock() + VERSION_KNOWN_S
         return self._version

@@ -25,7 +25,7 @@ def ready_pods(workload: Workload) -> tuple[Pod, ...] | NoData:
     return ready
 
 
-def sample(values: Sequence[float], ready: int, size: int, now_s: float) -> Sample:
+def sample(values: Sequence[float], ready: int, size: int, now_s: float) -> Sample | NoData:
     """Make one value a replica of one value a pod.
 
     Which pods make a replica is not known where it is several; so each gets its share of the whole.
@@ -36,8 +36,16 @@ def sample(values: Sequence[float], ready: int, size: int, now_s: float) -> Samp
         size: pods of a replica.
         now_s: monotonic time.
     """
+    if (lowest := min(values)) < 0:
+        message = f"a pod has the value {lowest:g}; a load cannot be negative"
+        return NoData(NoDataReason.NEGATIVE, message)
     if size == 1:
         return Sample(tuple(values), now_s, answered=len(values), of=ready)
-    answered, of = max(1, len(values) // size), max(1, ready // size)
+    answered, of = whole(len(values), size), whole(ready, size)
     share = math.fsum(values) / len(values) * size
     return Sample((share,) * answered, now_s, answered=answered, of=of)
+
+
+def whole(pods: int, size: int) -> int:
+    """Replicas that so many pods make, one at least."""
+    return max(1, pods // size)

@@ -140,10 +140,9 @@ class ResourceSource:
                 return NoData(NoDataReason.REQUESTS_MISSING, message)
         requested = math.fsum(pod.requests[which] or 0.0 for pod, _ in used)
         percent = 100 * math.fsum(amount for _, amount in used) / requested
-        of = replicas.sample(
-            [percent] * len(used), len(ready), workload.pods_per_replica, self._clock()
-        )
-        return Sample((percent,), of.at_s, answered=of.answered, of=of.of)
+        size = workload.pods_per_replica
+        answered, of = replicas.whole(len(used), size), replicas.whole(len(ready), size)
+        return Sample((percent,), self._clock(), answered=answered, of=of)
 
 
 def read_list(answer: Mapping[str, Any]) -> Mapping[str, Usage] | NoData:
