@@ -183,6 +183,16 @@ async def test_a_server_that_drops_the_tolerance_is_told() -> None:
     assert reasons.count("ToleranceNotSupported") == 1
 
 
+async def test_a_dropped_tolerance_that_makes_no_difference() -> None:
+    """An HPA that reads cpu itself has the scaler's dead band, which is also that of any HPA."""
+    world = World(Server(knows_tolerance=False))
+    cpu = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "80"}
+    world.add_scaler(metricsSources=[cpu])
+    async with world.controlled():
+        assert world.condition() == ("True", "HPAOwned")
+        assert world.condition("ExactScaling") is None
+
+
 async def test_a_server_that_was_upgraded_between_terms() -> None:
     """A leader that never said that steps are inexact takes it back when they are exact now."""
     world = World(Server(knows_tolerance=False))
