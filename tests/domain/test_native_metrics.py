@@ -81,7 +81,7 @@ def test_which_sources_an_hpa_reads(source: Json, target: Target | None) -> None
         ),
     ],
 )
-def test_without_an_hpa_of_ours_all_is_published(fields: Json, has_child: bool) -> None:
+def test_without_an_hpa_of_ours_all_is_published(fields: Json, *, has_child: bool) -> None:
     """Nobody would read what is left out."""
     published, natives = native.split(samples.spec(CPU, QUEUE, **fields), has_child=has_child)
     assert ([source.key for source in published], natives) == (["cpu", "queue"], {})
@@ -178,4 +178,5 @@ def test_a_published_source_that_comes_to_be_read_by_the_hpa() -> None:
     assert story.state.recommended_load == 8
     story.spec = samples.spec(CPU)
     story.step(4, {"cpu": pods(160, 4)})
-    assert (story.state.recommended_load, story.state.good_at) == (None, None)
+    after = story.state
+    assert [after.recommended_load, after.good_at] == [None, None]

@@ -1,4 +1,4 @@
-"""Sources on metrics.k8s.io and custom.metrics.k8s.io as the loop sees them: who acts, who holds."""
+"""Sources on metrics.k8s.io and custom.metrics.k8s.io in the loop: who acts, and who holds."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ async def test_all_silent(lab: Lab) -> None:
         pytest.param("a while", 60, True, id="no-window"),
     ],
 )
-async def test_freshness(lab: Lab, window: str, age_s: float, counts: bool) -> None:
+async def test_freshness(lab: Lab, window: str, age_s: float, *, counts: bool) -> None:
     """How long a sample stands depends on how long it took to measure."""
     both = two(lab, window=window)
     lab.now += timedelta(seconds=age_s)
