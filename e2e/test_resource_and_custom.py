@@ -103,13 +103,13 @@ def test_up_down_and_gone(story: Story, metrics: MetricsApis) -> None:
         assert {name: history.values[-1] for name, history in histories.items()} == AT_FOUR
 
         metrics.is_down = True
-        metrics.answering.clear()
         expect_no_data(story)
         held = {name: history.values[-1] for name, history in histories.items()}
 
-        metrics.is_down = False
         for name in EVERYTHING:
             use(metrics, story, name, 2)
+        metrics.answering.clear()
+        metrics.is_down = False
         for history in histories.values():
             history.wait_for(2, timeout_s=2 * SETTLE_S)
         assert held == AT_FOUR

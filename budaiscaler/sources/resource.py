@@ -83,6 +83,9 @@ class ResourceSource:
         ready = replicas.ready_pods(workload)
         if isinstance(ready, NoData):
             return ready
+        unasked = _without(source.target_metric, ready) if source.is_utilization else None
+        if unasked is not None:
+            return unasked
         key = (request.namespace, workload.selector)
         usages = await self._lists.get(key, request.max_age_s, lambda: self._list(*key))
         if isinstance(usages, NoData):
@@ -127,22 +130,27 @@ class ResourceSource:
         ready: Sequence[Pod],
         used: Sequence[tuple[Pod, float]],
         workload: Workload,
-    ) -> Sample | NoData:
+    ) -> Sample:
         """One number for all: it is not the mean of those of the pods."""
         which = RESOURCES.index(resource)
-        for pod in ready:
-            if not pod.requests[which]:
-                message = (
-                    f"pod {pod.name} requests no {resource} in one of its containers: set "
-                    f"resources.requests.{resource} there, or write targetValue as an amount with "
-                    "a unit"
-                )
-                return NoData(NoDataReason.REQUESTS_MISSING, message)
         requested = math.fsum(pod.requests[which] or 0.0 for pod, _ in used)
         percent = 100 * math.fsum(amount for _, amount in used) / requested
         size = workload.pods_per_replica
         answered, of = replicas.whole(len(used), size), replicas.whole(len(ready), size)
         return Sample((percent,), self._clock(), answered=answered, of=of)
+
+
+def _without(resource: str, ready: Sequence[Pod]) -> NoData | None:
+    """Name a pod that requests nothing: its use is percent of nothing."""
+    for pod in ready:
+        if not pod.requests[RESOURCES.index(resource)]:
+            message = (
+                f"pod {pod.name} requests no {resource} in one of its containers: set "
+                f"resources.requests.{resource} there, or write targetValue as an amount with a "
+                "unit"
+            )
+            return NoData(NoDataReason.REQUESTS_MISSING, message)
+    return None
 
 
 def read_list(answer: Mapping[str, Any]) -> Mapping[str, Usage] | NoData:

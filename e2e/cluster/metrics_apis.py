@@ -77,6 +77,9 @@ class MetricsApis:
 
     def _discover(self, parts: list[str]) -> tuple[int, Object]:
         """Name one resource a group, as servers do whose metrics come and go."""
+        if parts == ["openapi", "v2"]:
+            information = {"title": SERVICE, "version": "1"}
+            return 200, {"swagger": "2.0", "info": information, "paths": {}}
         if len(parts) != 3:
             return 404, _failure(404)
         resource = {

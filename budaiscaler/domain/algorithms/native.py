@@ -121,17 +121,17 @@ def _replicas(
     up; so do those that are not ready yet. What would then turn round stays as it is.
     """
     current, ready = observation.replicas.current, observation.replicas.ready
-    answered = min(reading.answered or ready, ready)
+    answered = reading.answered or ready
     is_total = promql.target_type(source)[0] is TargetType.AVERAGE_VALUE
     mean = reading.value / answered if is_total and answered else reading.value
     ratio = min(mean / source.target, needs.MAX_NEED)
     pods, filled = answered, 0.0
     if ratio < 1:
-        pods = ready
+        pods = max(ready, answered)
         full = max(1.0, _WHOLE / source.target) if source.is_utilization else 1.0
-        filled = (ready - answered) * full
+        filled = (pods - answered) * full
     elif ratio > 1:
-        pods = max(ready, current)
+        pods = max(answered, current)
     new = (answered * ratio + filled) / pods if pods else ratio
     if -spec.tolerance_down() - SLACK <= new - 1 <= spec.tolerance_up() + SLACK:
         return current
