@@ -88,8 +88,21 @@ class ResourceSource:
             return unasked
         key = (request.namespace, workload.selector)
         usages = await self._lists.get(key, request.max_age_s, lambda: self._list(*key))
-        if isinstance(usages, NoData):
-            return usages
+        return usages if isinstance(usages, NoData) else self._sample(request, ready, usages)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        await self._lists.close()
+
+    async def _list(self, namespace: str, selector: str) -> Mapping[str, Usage] | NoData:
+        path = f"/apis/{GROUP}/v1beta1/namespaces/{quote(namespace, safe='')}/pods"
+        answer = await self._api.get(path, {"labelSelector": selector})
+        return answer if isinstance(answer, NoData) else read_list(answer)
+
+    def _sample(
+        self, request: SourceRequest, ready: Sequence[Pod], usages: Mapping[str, Usage]
+    ) -> Sample | NoData:
+        source, workload = request.source, request.workload
         used = self._used(source.target_metric, ready, usages)
         if not used:
             message = (
@@ -101,15 +114,6 @@ class ResourceSource:
             return self._utilization(source.target_metric, ready, used, workload)
         amounts = [amount for _, amount in used]
         return replicas.sample(amounts, len(ready), workload.pods_per_replica, self._clock())
-
-    async def close(self) -> None:
-        """Give up what is under way."""
-        await self._lists.close()
-
-    async def _list(self, namespace: str, selector: str) -> Mapping[str, Usage] | NoData:
-        path = f"/apis/{GROUP}/v1beta1/namespaces/{quote(namespace, safe='')}/pods"
-        answer = await self._api.get(path, {"labelSelector": selector})
-        return answer if isinstance(answer, NoData) else read_list(answer)
 
     def _used(
         self, resource: str, ready: Sequence[Pod], usages: Mapping[str, Usage]
