@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.api.sources import EngineType, MetricsSource
-from budaiscaler.domain.readings import NoDataReason
+from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import engines
 from budaiscaler.sources.base import Sample
 from budaiscaler.sources.measures import Kind, Unit
@@ -254,6 +254,7 @@ async def test_a_latency_of_a_group() -> None:
     """The sizes and times of a replica's requests are a mean over its pods, whatever their unit."""
     name = "vllm:request_prompt_tokens"
     lab = Lab()
+    found: Sample | NoData | None = None
     for count in (0, 10):
         page = HISTOGRAM.format(name=name, a=0, b=count, sum=30 * count)
         target = workload(lab.say(page, page).pods, size=2)
