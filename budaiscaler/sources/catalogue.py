@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.kube.port import Kube
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
+from budaiscaler.sources.credentials import SourceCredentials
 from budaiscaler.sources.external import ExternalSource
 from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.measuring import Flights
+from budaiscaler.sources.operator_credentials import OperatorAccess, OperatorCredentials
+from budaiscaler.sources.prometheus_access import PrometheusAccess
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +27,12 @@ class SourceOptions:
     """What an operator sets for all sources.
 
     Attributes:
-        prometheus_url: Prometheus of sources that name none.
+        prometheus: the operator's own, and what is sent to it.
         timeout_s: longest time for one request.
         allow_ranges: addresses that may be asked though they are denied.
     """
 
-    prometheus_url: str | None = None
+    prometheus: OperatorAccess = field(default_factory=OperatorAccess)
     timeout_s: float = 10.0
     allow_ranges: tuple[IPv4Network | IPv6Network, ...] = ()
 
@@ -48,18 +54,35 @@ class Catalogue:
         """Requests really made, for telemetry."""
         return self.prometheus.fetches + self.external.fetches
 
+    @property
+    def flights(self) -> Mapping[SourceType, Flights]:
+        """How long those took and why they failed, for telemetry."""
+        return {
+            SourceType.PROMETHEUS: self.prometheus.flights,
+            SourceType.EXTERNAL: self.external.flights,
+        }
+
 
 @asynccontextmanager
 async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalogue]:
     """Open the sources, and close them at the end."""
-    fetcher = HttpFetcher(guard=AddressGuard(options.allow_ranges), deadline_s=options.timeout_s)
+    guard = AddressGuard(options.allow_ranges)
+    fetcher = HttpFetcher(guard=guard, deadline_s=options.timeout_s)
+    tls, secrets = TlsContexts(), SecretReader(kube)
+    credentials = SourceCredentials(secrets, tls)
+    held = OperatorCredentials(options.prometheus, tls)
     prometheus = PrometheusSource(
-        default_endpoint=options.prometheus_url, deadline_s=options.timeout_s
+        PrometheusAccess(options.prometheus, held, credentials),
+        deadline_s=options.timeout_s,
+        guard=guard,
     )
-    external = ExternalSource(fetcher, kube)
+    external = ExternalSource(fetcher, kube, credentials)
     try:
         yield Catalogue(prometheus, external)
     finally:
         await prometheus.close()
         await external.close()
         await fetcher.close()
+        await held.close()
+        await secrets.close()
+        await tls.close()

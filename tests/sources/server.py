@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +21,16 @@ from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.readings import NoData
 from budaiscaler.kube.workloads import Workload
+from budaiscaler.sources import dialling
+from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import SourceCredentials
 from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.operator_credentials import OperatorAccess, OperatorCredentials
+from budaiscaler.sources.prometheus_access import PrometheusAccess
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
+from tests.fakes.kube import FakeKube
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,9 @@ class Prometheus:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
-        parameters = parse_qs(parts.query)
+        length = int(handler.headers.get("Content-Length") or 0)
+        form = handler.rfile.read(length).decode() if length else ""
+        parameters = parse_qs("&".join(filter(None, (parts.query, form))))
         promql = parameters.get("query", [""])[0]
         authorization = handler.headers.get("Authorization")
         with self._lock:
@@ -180,9 +191,14 @@ def slow(answer: Answer, delay_s: float) -> Answer:
 
 
 def request(
-    endpoint: str | None, promql: str = "up", *, max_age_s: float = 0.0, namespace: str = "ml"
+    endpoint: str | None,
+    promql: str = "up",
+    *,
+    max_age_s: float = 0.0,
+    namespace: str = "ml",
+    **fields: Any,
 ) -> SourceRequest:
-    """Ask as a scaler does."""
+    """Ask as a scaler does; `fields` are of its source."""
     source = MetricsSource.model_validate(
         {
             "metricSourceType": "prometheus",
@@ -190,14 +206,40 @@ def request(
             "targetValue": "1",
             "promQL": promql,
             **({"endpoint": endpoint} if endpoint is not None else {}),
+            **fields,
         }
     )
     return SourceRequest(namespace, source, max_age_s, Workload(Replicas(1, 1)))
 
 
+OPEN = AddressGuard((ip_network("127.0.0.0/8"), ip_network("::1/128")))
+"""Lets tests ask their own servers."""
+
+
+def prometheus_source(
+    *,
+    kube: FakeKube | None = None,
+    operator: OperatorAccess = OperatorAccess(),  # noqa: B008 - frozen
+    default_endpoint: str | None = None,
+    guard: AddressGuard = OPEN,
+    deadline_s: float = 10.0,
+    clock: Callable[[], float] = time.monotonic,
+    resolve: dialling.Resolve = dialling.resolve,
+) -> PrometheusSource:
+    """Put a source together as the catalogue does."""
+    operator = replace(operator, url=default_endpoint or operator.url)
+    tls = TlsContexts()
+    credentials = SourceCredentials(SecretReader(kube or FakeKube(), clock=clock), tls)
+    held = OperatorCredentials(operator, tls, clock=clock)
+    access = PrometheusAccess(operator, held, credentials)
+    return PrometheusSource(
+        access, deadline_s=deadline_s, guard=guard, clock=clock, resolve=resolve
+    )
+
+
 async def ask(answer: Answer, promql: str = "up", *, deadline_s: float = 2.0) -> Sample | NoData:
     """Ask a server that answers so, once."""
-    source = PrometheusSource(deadline_s=deadline_s)
+    source = prometheus_source(deadline_s=deadline_s)
     with prometheus(answer) as server:
         try:
             return await source.fetch(request(server.url, promql))
