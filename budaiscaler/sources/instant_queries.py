@@ -132,5 +132,5 @@ def _series(counted: Sample | NoData) -> int | None:
     """How many series there are; None when that is not known, which is not none of them."""
     if isinstance(counted, NoData):
         return 0 if counted.reason is NoDataReason.EMPTY_RESULT else None
-    total = math.fsum(value for value in counted.values if math.isfinite(value))
-    return int(total)
+    total = math.fsum(counted.values)
+    return int(total) if math.isfinite(total) else None

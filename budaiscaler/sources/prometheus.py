@@ -229,6 +229,9 @@ def _explain(error: Exception, endpoint: str) -> NoData:
         return NoData(
             NoDataReason.TIMEOUT, f"{endpoint} did not answer in time; is the query too expensive?"
         )
+    if isinstance(error, requests.exceptions.InvalidURL):
+        message = "endpoint has no usable host: write a name, or an address in its usual form"
+        return NoData(NoDataReason.BAD_ENDPOINT, message)
     if isinstance(error, requests.ConnectionError):
         return _explain_connection(error, endpoint)
     return NoData(NoDataReason.BAD_ANSWER, f"{endpoint} did not answer as a Prometheus does")

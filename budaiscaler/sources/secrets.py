@@ -126,7 +126,7 @@ def _value(found: Mapping[str, Any], name: str, key: str) -> SecretText | NoData
         return NoData(NoDataReason.SECRET_KEY_MISSING, message)
     try:
         # Whoever made it with `echo` has put a line's end into it.
-        text = base64.b64decode(encoded).decode().strip()
+        text = base64.b64decode(encoded, validate=True).decode().strip()
     except (binascii.Error, TypeError, ValueError):
         message = f"key {key} of Secret {name} is no text: store the bare value in it"
         return NoData(NoDataReason.SECRET_KEY_MISSING, message)

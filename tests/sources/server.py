@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -95,10 +96,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that break off, as those do that do not trust us."""
+
 
 @contextmanager
 def prometheus(
     answer: Callable[[Prometheus, BaseHTTPRequestHandler, str], None],
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Prometheus]:
     """Run one; `url` says where."""
     pretended = Prometheus(answer)
@@ -116,7 +121,12 @@ def prometheus(
             pass
 
     server = _Server(("127.0.0.1", 0), Handler)
-    pretended.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:  # the handshake is made by the thread of the connection
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "http" if tls is None else "https"
+    pretended.url = f"{scheme}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
