@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from budaiscaler.domain.api import promql
+from budaiscaler.domain.api import promql, promql_syntax
 from budaiscaler.domain.api.promql_enforcing import enforce
 from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Replicas
@@ -58,12 +58,13 @@ def run(
     return asyncio.run(inside())
 
 
-def request(expression: str, *, namespace: str = "ours") -> SourceRequest:
-    """Ask as a scaler does."""
+def request(expression: str, *, level: bool = False) -> SourceRequest:
+    """Ask as a scaler does; of a level no count is asked for."""
+    kind = {"targetType": "Value"} if level else {}
     source = MetricsSource.model_validate(
-        {"targetMetric": "load", "targetValue": "1", "promQL": expression}
+        {"targetMetric": "load", "targetValue": "1", "promQL": expression, **kind}
     )
-    return SourceRequest(namespace, source, 0.0, Workload(Replicas(1, 1)))
+    return SourceRequest("ours", source, 0.0, Workload(Replicas(1, 1)))
 
 
 @pytest.fixture
@@ -178,6 +179,47 @@ def test_counts(prometheus: RealPrometheus, exporter: Exporter) -> None:
 
     assert isinstance(found, Sample)
     assert found.answered == len(MODELS) - 2
+
+
+SHAPES = (
+    'sum(merged_load{MODEL,tenant="x"})',
+    'sum(merged_load{tenant=~"x|y",MODEL})',
+    "count(merged_load{MODEL})",
+    "avg(merged_load{MODEL} offset 1s)",
+    "max(max_over_time(merged_load{MODEL}[3s]))",
+    "min(sum_over_time(merged_load{MODEL}[3s] @ end()))",
+    "sum(rate(merged_load{MODEL}[5s]))",
+    'sum({__name__=~"merged_.*",MODEL})',
+)
+
+
+def test_merged_queries(prometheus: RealPrometheus, exporter: Exporter) -> None:
+    """What is asked for many at once is what each would be told alone, to the last digit."""
+    models = (*MODELS, "a|b", "a.c", ".*", "back\\slash", "ü", "(", "$x^")
+    for number, model in enumerate(models, 1):
+        for pod in range(7):
+            for tenant in "xyz":
+                exporter.set(
+                    "merged_load", number / 7 + pod / 3, model=model, pod=f"{pod}", tenant=tenant
+                )
+    prometheus.wait_for_value("count(count_over_time(merged_load[6s]) >= 6)", len(models) * 21)
+    asked = {
+        shape.replace("MODEL", f"model={promql_syntax.quote(model)}"): shape
+        for shape in SHAPES
+        for model in (*models, "absent")
+    }
+
+    async def ask(source: PrometheusSource) -> list[Sample | NoData]:
+        found = await asyncio.gather(*(source.fetch(request(one, level=True)) for one in asked))
+        assert source.fetches < len(asked) / 3
+        return found
+
+    found = dict(zip(asked, run(prometheus, ask), strict=True))
+    for expression, answer in found.items():
+        alone = tuple(sample.value for sample in prometheus.query(expression))
+        assert (answer.values if isinstance(answer, Sample) else ()) == alone, expression
+    absent = [one for one in asked if '"absent"' in one]
+    assert all(isinstance(found[one], NoData) for one in absent)
 
 
 def test_the_past(prometheus: RealPrometheus, exporter: Exporter) -> None:

@@ -15,6 +15,7 @@ from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import dialling
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.batching import Batches
 from budaiscaler.sources.coalescing import Coalescer
 from budaiscaler.sources.measuring import Flights
 from budaiscaler.sources.prometheus_access import PrometheusAccess
@@ -50,6 +51,7 @@ class PrometheusSource:
             deadline_s=deadline_s, clock=clock, resolve=resolve, guard=guard
         )
         self._coalescer: Coalescer[Key] = Coalescer(clock)
+        self._batches = Batches(clock, self._coalescer.flights)
 
     @property
     def flights(self) -> Flights:
@@ -59,7 +61,7 @@ class PrometheusSource:
     @property
     def fetches(self) -> int:
         """How many those are."""
-        return self._coalescer.fetches
+        return self._coalescer.fetches + self._batches.fetches
 
     @property
     def endpoints(self) -> list[str]:
@@ -121,14 +123,33 @@ class PrometheusSource:
     async def close(self) -> None:
         """Give up what is under way, so that no thread outlives us for long."""
         await self._coalescer.close()
+        await self._batches.close()
         self._threads.close()
 
     async def _query(self, access: Access, expression: str, max_age_s: float) -> Sample | NoData:
         asked = _enforced(access, expression)
         if isinstance(asked, NoData):
             return asked
-        key = (access.endpoint, access.options.identity, asked)
-        return await self._coalescer.get(key, max_age_s, lambda: self._send(access, asked))
+        place = (access.endpoint, access.options.identity)
+        merged = await self._batches.ask(
+            place,
+            asked,
+            max_age_s,
+            lambda query, label: self._send_merged(access, query, label),
+            apart=access.label[0] if access.label is not None else "",
+        )
+        if merged is not None:
+            return merged
+        return await self._coalescer.get(
+            (*place, asked), max_age_s, lambda: self._send(access, asked)
+        )
+
+    async def _send_merged(
+        self, access: Access, expression: str, label: str
+    ) -> dict[str, float] | NoData:
+        return await self._threads.ask(
+            access, lambda connection, until_s: connection.query_by(expression, label, until_s)
+        )
 
     async def _send(self, access: Access, expression: str) -> Sample | NoData:
         answer = await self._threads.ask(

@@ -105,6 +105,12 @@ class Connection:
             lambda: results.read_result(self._client.custom_query(expression)), until_s
         )
 
+    def query_by(self, expression: str, label: str, until_s: float) -> dict[str, float] | NoData:
+        """Ask for a vector, of which each series has this one label."""
+        return self._ask(
+            lambda: results.read_by_label(self._client.custom_query(expression), label), until_s
+        )
+
     def query_range(
         self, expression: str, span: tuple[float, float], step_s: float, until_s: float
     ) -> tuple[results.Point, ...] | NoData:

@@ -34,6 +34,18 @@ def read_result(result: Any) -> tuple[float, ...] | NoData:
     return tuple(float(sample["value"][1]) for sample in result)
 
 
+def read_by_label(result: Any, label: str) -> dict[str, float]:
+    """Read the `data.result` of a vector in which each series has this one label.
+
+    Raises:
+        ValueError, KeyError, TypeError: when it is anything else.
+    """
+    found = {sample["metric"][label]: float(sample["value"][1]) for sample in result}
+    if len(found) != len(result) or any(len(sample["metric"]) != 1 for sample in result):
+        raise ValueError("the series are not told apart by the label alone")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """What a range query gives for one time.

@@ -221,11 +221,11 @@ class Writer:
             (self.parsed.text(matcher.name), _match(matcher.op), self.parsed.text(matcher.value))
             for matcher in node.matchers.matchers
         )
-        written = (f"{_label(name)}{op}{quote(value)}" for name, op, value in self.matchers(given))
+        written = (f"{label(name)}{op}{quote(value)}" for name, op, value in self.matchers(given))
         return f"{name}{{{','.join(written)}}}"
 
     def _labels(self, names: Iterable[str]) -> str:
-        return f"({', '.join(_label(self.parsed.text(name)) for name in names)})"
+        return f"({', '.join(label(self.parsed.text(name)) for name in names)})"
 
 
 _WRITERS: dict[type, Callable[[Writer, Any], str]] = {
@@ -265,7 +265,8 @@ def _match(op: Any) -> str:
     return next(text for known, text in _MATCH if known == op)
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """Write a name of a label."""
     return name if _IDENTIFIER.fullmatch(name) else quote(name)
 
 
