@@ -70,7 +70,7 @@ async def test_many_over_an_interval() -> None:
 
     async def scaler(number: int) -> None:
         await asyncio.sleep(15 * number / 1000)
-        for _ in range(4):
+        for _ in range(3):
             await server.ask(f"m{number}")
             await asyncio.sleep(15)
 
