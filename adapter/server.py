@@ -28,10 +28,7 @@ from budaiscaler.kube.leaders_word import LeadersWord, follow
 from budaiscaler.kube.lease import Election, LeaseTiming
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import BUDAISCALERS
-from budaiscaler.sources.catalogue import Catalogue, SourceOptions, catalogue
-from budaiscaler.sources.gpu import exporters
-from budaiscaler.sources.gpu.readers import GpuOptions
-from budaiscaler.sources.operator_credentials import OperatorAccess
+from budaiscaler.sources.catalogue import Catalogue, catalogue
 
 NAME = "budaiscaler-adapter"
 CONTROLLER = "budaiscaler-controller"
@@ -50,25 +47,7 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     Raises:
         ConfigurationError: the serving certificate cannot be had.
     """
-    options = SourceOptions(
-        prometheus=OperatorAccess(
-            url=settings.prometheus_url,
-            bearer_token_file=settings.prometheus_bearer_token_file,
-            basic_auth_file=settings.prometheus_basic_auth_file,
-            ca_file=settings.prometheus_ca_file,
-            headers=settings.prometheus_header,
-            credentials_for=settings.prometheus_credentials_for,
-            enforced_label=settings.enforce_namespace_label,
-        ),
-        timeout_s=settings.source_timeout,
-        allow_ranges=settings.allow_source_ranges,
-        gpu=GpuOptions(
-            exporter_selectors=exporters.parse(settings.dcgm_exporter_selector),
-            exporter_namespace=settings.dcgm_exporter_namespace,
-            node=settings.node_name,
-        ),
-    )
-    async with catalogue(kube, options) as sources:
+    async with catalogue(kube, settings.source_options) as sources:
         await _serve(kube, settings, sources)
 
 

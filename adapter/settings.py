@@ -7,14 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from budaiscaler.evaluator.settings import EvaluatorSettings
 from budaiscaler.runtime.durations import Seconds
-from budaiscaler.runtime.lists import LABEL, Headers, Texts
-from budaiscaler.runtime.ranges import Ranges
-from budaiscaler.runtime.settings import ServerSettings
-from budaiscaler.sources.gpu.exporters import SELECTORS
 
 
-class AdapterSettings(ServerSettings):
+class AdapterSettings(EvaluatorSettings):
     """Adapter of BudAIScaler: publishes the load of scalers on external.metrics.k8s.io."""
 
     bind_address: Annotated[
@@ -41,71 +38,6 @@ class AdapterSettings(ServerSettings):
     tls_reload_interval: Annotated[
         Seconds, Field(gt=0, description="Between two looks for a changed certificate.")
     ] = 20.0
-    prometheus_url: Annotated[
-        str | None, Field(description="Prometheus of sources that name no endpoint.")
-    ] = None
-    prometheus_bearer_token_file: Annotated[
-        Path | None,
-        Field(description="Token for the Prometheus of --prometheus-url; read again when rotated."),
-    ] = None
-    prometheus_basic_auth_file: Annotated[
-        Path | None, Field(description="user:password for it, instead of a token.")
-    ] = None
-    prometheus_ca_file: Annotated[
-        Path | None, Field(description="Authorities to check it by, instead of the system's.")
-    ] = None
-    prometheus_header: Annotated[
-        Headers,
-        Field(description='Header to send to it, for example "X-Scope-OrgID: ml"; repeatable.'),
-    ] = ()
-    prometheus_credentials_for: Annotated[
-        Texts,
-        Field(
-            description="Further base URLs, separated by commas, that all of these go to. Scalers "
-            "that ask there cannot send headers or credentials of their own."
-        ),
-    ] = ()
-    enforce_namespace_label: Annotated[
-        str,
-        Field(
-            pattern=LABEL,
-            description="Label that every selector of a scaler's PromQL must carry its namespace "
-            "under, at --prometheus-url and --prometheus-credentials-for; empty enforces none. "
-            "Have that Prometheus accept nobody without credentials, or scalers ask it by another "
-            "name.",
-        ),
-    ] = ""
-    evaluation_interval: Annotated[
-        Seconds, Field(ge=0.1, description="Between two evaluations of a scaler.")
-    ] = 15.0
-    source_timeout: Annotated[
-        Seconds, Field(gt=0, le=25, description="Longest time for one query.")
-    ] = 10.0
-    allow_source_ranges: Annotated[
-        Ranges,
-        Field(
-            description="Addresses that sources may ask though they are denied to them (loopback, "
-            "link-local, metadata), as ranges separated by commas."
-        ),
-    ] = ()
-    dcgm_exporter_selector: Annotated[
-        str,
-        Field(
-            description="Pods that are DCGM exporters, as label selectors separated by semicolons; "
-            "empty, none are looked for."
-        ),
-    ] = "; ".join(SELECTORS)
-    dcgm_exporter_namespace: Annotated[
-        str | None,
-        Field(
-            description="Namespace of the DCGM exporters; left out, all: whoever may create pods "
-            "with their labels could then tell what GPUs do."
-        ),
-    ] = None
-    node_name: Annotated[
-        str | None,
-        Field(description="Node that we run on, so that NVML is asked for its pods only."),
-    ] = None
     publish_grace: Annotated[
         Seconds, Field(gt=0, description="How long a value stands after its last good data.")
     ] = 300.0
@@ -117,9 +49,4 @@ class AdapterSettings(ServerSettings):
     def _check_files(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_private_key_file is None):
             raise ValueError("tls-cert-file and tls-private-key-file belong together: set both")
-        if self.prometheus_bearer_token_file and self.prometheus_basic_auth_file:
-            raise ValueError(
-                "prometheus-bearer-token-file and prometheus-basic-auth-file exclude each other: "
-                "set one"
-            )
         return self

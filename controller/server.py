@@ -8,14 +8,20 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 
+from budaiscaler.evaluator.acting import Actuator
+from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import project_scaler
+from budaiscaler.evaluator.telemetry import EvaluatorCollector
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Cache
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.lease import Election, LeaseTiming
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.resources import BUDAISCALERS, HPAS
+from budaiscaler.kube.scales import ScaleReader
 from budaiscaler.runtime import probes
+from budaiscaler.sources.catalogue import Catalogue, catalogue
+from controller import rivals
 from controller.hpas import project_hpa
 from controller.keeping import FIELD_MANAGER
 from controller.other_tools import OtherTools
@@ -24,9 +30,17 @@ from controller.settings import ControllerSettings
 from controller.telemetry import Figures
 from controller.work import ControllerWork
 
+EVALUATOR = "budaiscaler-controller-evaluator"
+"""Field manager of what the evaluator here reports."""
+
 
 async def run(kube: Kube, settings: ControllerSettings) -> None:
-    """Reconcile while leading, until cancelled."""
+    """Reconcile, evaluate and scale while leading, until cancelled."""
+    async with catalogue(kube, settings.source_options) as sources:
+        await _control(kube, settings, sources)
+
+
+async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue) -> None:
     scalers = Cache(kube, BUDAISCALERS.collection(), project_scaler)
     all_hpas = Cache(kube, HPAS.collection(), project_hpa)
     recorder = Recorder(kube, FIELD_MANAGER, settings.identity)
@@ -40,6 +54,18 @@ async def run(kube: Kube, settings: ControllerSettings) -> None:
         wall_clock=lambda: datetime.now(UTC),
     )
     work = ControllerWork(reconciler, settings.workers, settings.resync_interval)
+    evaluator = Evaluator(
+        kube=kube,
+        scalers=scalers,
+        owns=lambda scaler: scaler.strategy in rivals.DIRECT,
+        sources=sources.by_type,
+        recorder=recorder,
+        # Another manager than that of the HPAs: an apply gives up whatever it leaves out.
+        writer=StatusWriter(kube, EVALUATOR, time.monotonic),
+        interval_s=settings.evaluation_interval,
+        gpu=sources.gpu,
+        actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder),
+    )
     election = Election(
         kube,
         settings.namespace,
@@ -48,9 +74,21 @@ async def run(kube: Kube, settings: ControllerSettings) -> None:
         timing=LeaseTiming(
             settings.lease_duration, settings.lease_renew_deadline, settings.lease_retry_period
         ),
+        vouches=evaluator.vouches,
     )
+
+    async def lead() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work.lead())
+            group.create_task(evaluator.lead(election.as_of))
+
     registry = CollectorRegistry()
-    registry.register(Figures(reconciler, election))
+    registry.register(Figures(reconciler))
+    registry.register(
+        EvaluatorCollector(
+            evaluator, lambda: election.leading, lambda: sources.fetches, lambda: sources.flights
+        )
+    )
 
     def problem() -> str | None:
         synced = scalers.synced.is_set() and all_hpas.synced.is_set()
@@ -61,4 +99,4 @@ async def run(kube: Kube, settings: ControllerSettings) -> None:
         group.create_task(scalers.run())
         group.create_task(all_hpas.run())
         group.create_task(recorder.run())
-        group.create_task(election.run(work.lead))
+        group.create_task(election.run(lead))

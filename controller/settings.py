@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from budaiscaler.evaluator.settings import EvaluatorSettings
 from budaiscaler.runtime.durations import Seconds
-from budaiscaler.runtime.settings import ServerSettings
 
 
-class ControllerSettings(ServerSettings):
-    """Controller of BudAIScaler: owns the HPAs of scalers with the HPA strategy."""
+class ControllerSettings(EvaluatorSettings):
+    """Controller of BudAIScaler: owns HPAs, and scales where no HPA does."""
 
     bind_address: Annotated[
         str | None, Field(description="Address of the probes; left out, all of them.")

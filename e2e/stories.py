@@ -71,7 +71,9 @@ class Story:
         self.api.create(DEPLOYMENTS.collection(self.namespace), body)
         self.wait_for_ready(replicas, name)
 
-    def wait_for_ready(self, replicas: int, name: str = "chat") -> None:
+    def wait_for_ready(
+        self, replicas: int, name: str = "chat", *, timeout_s: float = SETTLE_S
+    ) -> None:
         """Wait until a Deployment has exactly so many replicas, all of them ready."""
 
         def is_done(found: Object) -> bool:
@@ -79,7 +81,12 @@ class Story:
             counts = (status.get("replicas", 0), status.get("readyReplicas", 0))
             return bool(found["spec"]["replicas"] == replicas and counts == (replicas, replicas))
 
-        self.wait_for(DEPLOYMENTS.item(self.namespace, name), is_done, f"{replicas} ready pods")
+        self.wait_for(
+            DEPLOYMENTS.item(self.namespace, name),
+            is_done,
+            f"{replicas} ready pods",
+            timeout_s=timeout_s,
+        )
 
     def set_load(self, value: float, model: str = "a") -> None:
         """Set the load of one model; Prometheus scrapes it within a second."""

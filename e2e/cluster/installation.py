@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import yaml
 
+from budaiscaler.evaluator.settings import EvaluatorSettings
+from budaiscaler.runtime.settings import ServerSettings
 from e2e.cluster import certs, identities, loopback, ports, waiting
 from e2e.cluster.api import Api
 from e2e.cluster.balancer import Balancer
@@ -116,14 +118,23 @@ class Installation:
         port = self.port if port is None else port
         wanted = {
             "secure_port": str(port),
-            "evaluation_interval": "500ms",
-            "allow_source_ranges": "127.0.0.0/8",  # all there is here
             "shutdown_delay": "1s",
+            **self._evaluator_flags,
             **self.flags,
             **flags,
         }
         daemon = self._daemon(name, "adapter", ADAPTER, wanted)
         return Server(daemon, port, f"https://127.0.0.1:{port}")
+
+    @property
+    def _evaluator_flags(self) -> dict[str, str]:
+        """Flags of whoever evaluates."""
+        quick = {
+            "evaluation_interval": "500ms",
+            "allow_source_ranges": "127.0.0.0/8",  # all there is here
+        }
+        known = EvaluatorSettings.model_fields.keys() - ServerSettings.model_fields.keys()
+        return quick | {name: value for name, value in self.flags.items() if name in known}
 
     def wait_until_available(self) -> None:
         """Wait until the API server reaches the adapter, and takes its certificate."""
@@ -143,7 +154,7 @@ class Installation:
             name,
             "controller",
             CONTROLLER,
-            {"probe_port": str(port), "resync_interval": "2s", **flags},
+            {"probe_port": str(port), "resync_interval": "2s", **self._evaluator_flags, **flags},
         )
         return Server(daemon, port, f"http://127.0.0.1:{port}")
 

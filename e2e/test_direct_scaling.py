@@ -1,0 +1,71 @@
+"""Stories of the BudScaler strategy: the controller scales by itself, and no HPA is there."""
+
+from typing import Any, Final
+
+from budaiscaler.kube.resources import BUDAISCALERS, HPAS
+from e2e.cluster.api import Object
+from e2e.cluster.engine_pages import Load
+from e2e.cluster.engines import Engines
+from e2e.stories import Story
+
+SCALED_S: Final = 40.0
+
+QUICK: Final[Object] = {
+    "scaleUp": {"maxScaleRate": "10"},
+    "scaleDown": {"maxScaleRate": "0.1", "stabilizationWindowSeconds": 1},
+}
+"""Steps that a test can wait for: neither a window nor a rate of a minute holds them up."""
+
+
+def _scaler(story: Story, *sources: Object, **fields: Any) -> Object:
+    spec = {"scalingStrategy": "BudScaler", "behavior": QUICK, **fields}
+    return story.scaler(metricsSources=list(sources or (story.source(),)), **spec)
+
+
+def test_a_burst_and_a_quiet_spell(story: Story) -> None:
+    """Engines at three times their target gain replicas without an HPA, and lose them again."""
+    story.deploy(replicas=2)
+    with Engines.of(story.api, story.namespace, "chat", "vllm") as engines:
+        engines.wait_for(2)
+        engines.share(Load(running=60))
+        config = {"engineType": "vllm", "metricsPort": engines.port}
+        source = {"targetMetric": "requests_running", "targetValue": "10"}
+        story.create(_scaler(story, {**source, "inferenceEngineConfig": config}))
+        story.wait_for_ready(6, timeout_s=SCALED_S)
+        assert story.hpa() is None
+        engines.share(Load(running=10))
+        story.wait_for_ready(1, timeout_s=SCALED_S)
+    status = story.current()["status"]
+    history = [(entry["newScale"], entry["success"]) for entry in status["scalingHistory"]]
+    assert history[-1] == (1, True)
+    assert {entry["algorithm"] for entry in status["scalingHistory"]} == {"BudScaler"}
+    assert "lastScaleTime" in status
+
+
+def test_a_dead_source_and_a_foreign_autoscaler(story: Story) -> None:
+    """Without data four replicas stay four; beside somebody's HPA nothing is scaled at all."""
+    story.deploy(replicas=4)
+    story.create(_scaler(story))
+    story.wait_for_condition("ScalingActive", "False", "NoData")
+    story.start_load(60)
+    story.wait_for_ready(6, timeout_s=SCALED_S)
+    story.api.create(HPAS.collection(story.namespace), story.own_hpa("theirs", minReplicas=6))
+    story.wait_for_condition("AbleToScale", "False", "ForeignAutoscaler")
+    story.set_load(120)
+    story.wait_for(
+        BUDAISCALERS.item(story.namespace, "chat"),
+        lambda found: found["status"].get("desiredScale", 0) > 6,
+        "more replicas wanted",
+    )
+    story.wait_for_event("ForeignAutoscaler")
+
+
+def test_what_is_decided_is_published_and_recommended(story: Story) -> None:
+    """A scaler that only recommends is watched on the metrics API, and changes nothing."""
+    story.deploy(replicas=2)
+    story.start_load(40)
+    with story.replicas() as replicas:
+        story.create(_scaler(story, mode="Recommend"))
+        story.wait_for_load(4)
+        story.wait_for_condition("AbleToScale", "True", "RecommendOnly")
+    assert set(replicas.values) <= {2}
