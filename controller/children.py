@@ -1,8 +1,9 @@
 """Renders the HPA that the controller keeps: pure, from a scaler's spec.
 
-`desired-load` carries every source; the native HPA stabilises, limits rates and acts. The behaviour
-is the user's own. Where there is none, shrinking is limited to ten percent a minute: the stock
-default, everything at once after five minutes, is too fast for replicas that take minutes to load.
+The native HPA reads what it can itself (`native_metrics`), and `desired-load` for all the rest; it
+stabilises, limits rates and acts. The behaviour is the user's own. Where there is none, shrinking
+is limited to ten percent a minute: the stock default, everything at once after five minutes, is too
+fast for replicas that take minutes to load.
 
 Every field of the spec is named, also those that the API server would default. Only what we name is
 compared and put back when somebody edits it. And only what we name is sure to follow the scaler: a
@@ -16,19 +17,21 @@ from __future__ import annotations
 from typing import Any
 
 from budaiscaler.domain import pausing
-from budaiscaler.domain.api import naming
+from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.base import API_VERSION
-from budaiscaler.domain.api.behavior import Behavior, ScalingRules, SelectPolicy
+from budaiscaler.domain.api.behavior import ScalingRules, SelectPolicy
 from budaiscaler.domain.api.budaiscaler import KIND, ScalerSpec
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import HPAS
+from controller import native_metrics
 from controller.hpas import ADOPTED_BY
 
 EXACT = "0"
-"""The HPA's own dead band is closed: `decide()` has applied the scaler's, and an HPA's swallows an
-exact step of ten percent, which no published value can get past."""
+"""The HPA's own dead band is closed where `desired-load` is all it reads: `decide()` has applied
+the scaler's, and an HPA's swallows an exact step of ten percent, which no published value can get
+past. It is one for all its metrics, so for those that it reads itself it is the scaler's."""
 
 NOT_OF_AN_HPA = {"tolerance", "max_scale_rate", "starting_pods"}
 """Fields of a direction that the HPA either lacks or leaves to us."""
@@ -77,6 +80,7 @@ def hpa(
         adopted: whether it was somebody's before us, and is to be his again.
         paused: directions in which it must not act, whatever its metrics say.
     """
+    metrics, is_exact = native_metrics.render(scaler, spec)
     return {
         "apiVersion": HPAS.api_version,
         "kind": "HorizontalPodAutoscaler",
@@ -94,8 +98,8 @@ def hpa(
             # A stock cluster refuses 0; a condition says so.
             "minReplicas": max(1, spec.min_replicas),
             "maxReplicas": spec.max_replicas,
-            "metrics": [_desired_load(scaler)],
-            "behavior": _paused(_behavior(spec.behavior), paused),
+            "metrics": metrics,
+            "behavior": _paused(_behavior(spec, is_exact=is_exact), paused),
         },
     }
 
@@ -126,28 +130,18 @@ def _adoption(scaler: Scaler) -> Json:
     }
 
 
-def _desired_load(scaler: Scaler) -> Json:
-    """The External metric: AverageValue 1, so replicas land exactly; selected, or it would sum."""
+def _behavior(spec: ScalerSpec, *, is_exact: bool) -> Json:
+    given = spec.behavior
+    bands: list[Json] = [{}, {}]
+    if not is_exact:
+        both = (spec.tolerance_up(), spec.tolerance_down())
+        bands = [{"tolerance": quantity.format_milli(band)} for band in both]
+    up, down = bands
+    if given is None:
+        return {"scaleUp": {**SCALE_UP, **up}, "scaleDown": {**GENTLE_SCALE_DOWN, **down}}
     return {
-        "type": "External",
-        "external": {
-            "metric": {
-                "name": naming.DESIRED_LOAD,
-                "selector": {
-                    "matchLabels": {naming.LABEL_KIND: KIND, naming.LABEL_SCALER: scaler.name}
-                },
-            },
-            "target": {"type": "AverageValue", "averageValue": "1"},
-        },
-    }
-
-
-def _behavior(behavior: Behavior | None) -> Json:
-    if behavior is None:
-        return {"scaleUp": SCALE_UP, "scaleDown": GENTLE_SCALE_DOWN}
-    return {
-        "scaleUp": {**SCALE_UP, **_rules(behavior.scale_up)},
-        "scaleDown": {**SCALE_DOWN, **_rules(behavior.scale_down)},
+        "scaleUp": {**SCALE_UP, **up, **_rules(given.scale_up)},
+        "scaleDown": {**SCALE_DOWN, **down, **_rules(given.scale_down)},
     }
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import structlog
 
-from budaiscaler.domain.api import naming
+from budaiscaler.domain.api import naming, quantity
+from budaiscaler.domain.api.behavior import DEFAULT_TOLERANCE
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube import port
@@ -28,6 +29,9 @@ FIELD_MANAGER = "budaiscaler-controller"
 
 AGAIN_AFTER = timedelta(hours=1)
 """What a server dropped is sent again, in case it has been upgraded since."""
+
+TOLERANCE_OF_AN_HPA = quantity.format_milli(DEFAULT_TOLERANCE)
+"""Where it does not say."""
 
 _log = structlog.get_logger()
 
@@ -148,10 +152,13 @@ class Keeper:
         self.recorder.record(scaler, "Normal", reason, note, "Reconcile")
 
 
-def drops_tolerance(spec: Any) -> bool:
-    """Whether a server left the tolerance out of what it made of an HPA that has it."""
-    behavior = (spec or {}).get("behavior") or {}
-    return any("tolerance" not in (behavior.get(way) or {}) for way in ("scaleUp", "scaleDown"))
+def drops_tolerance(made: Any, wanted: Json) -> bool:
+    """Whether a server left out of an HPA a tolerance other than the one that it then has."""
+    behavior = (made or {}).get("behavior") or {}
+    return any(
+        rules["tolerance"] != TOLERANCE_OF_AN_HPA and "tolerance" not in (behavior.get(way) or {})
+        for way, rules in wanted["spec"]["behavior"].items()
+    )
 
 
 def _release(hpa: Hpa) -> Json:

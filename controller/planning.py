@@ -42,8 +42,6 @@ class Plan:
 
 TOLD_OF_SPEC = ("HPAMinimumIsOne", "ToleranceNotSupported")
 """Reasons that hold for an HPA until a spec that can be read changes it."""
-TOLD_WITHOUT_HPA = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly", "RecommendOnly")
-"""Reasons that say why there is none."""
 
 
 def workload(scaler: Scaler, all_hpas: Iterable[Hpa]) -> Target | None:
@@ -127,7 +125,7 @@ def _as_it_stands(
 ) -> Plan:
     """An edit that went wrong takes nothing away; what stands yields to others as ever."""
     if not ours:
-        return Plan(removes=strays, keeps=TOLD_WITHOUT_HPA)
+        return Plan(removes=strays, keeps=conditions.WITHOUT_CHILD)
     child = ours[0]
     refusal = rivals.refusal(scaler, child.target, child.name, scalers, others, other)
     if refusal is not None:

@@ -125,7 +125,7 @@ class Reconciler:
             return ()
         live = self.hpas.objects.get((scaler.namespace, intent.wanted["metadata"]["name"]))
         made = await self.keeper.ensure(scaler, intent.wanted, live, intent.replaces)
-        return (planning.inexact(),) if drops_tolerance(made) else ()
+        return (planning.inexact(),) if drops_tolerance(made, intent.wanted) else ()
 
     def _children(self, scaler: Scaler) -> list[Hpa]:
         marked = self.targets.hpas_of((scaler.namespace, scaler.name))

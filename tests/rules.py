@@ -372,6 +372,7 @@ def everything() -> Json:
             "metricsPort": 30000,
             "metricsPath": "/metrics",
         },
+        "describedObject": {"apiVersion": "v1", "kind": "Service", "name": "chat"},
         "optional": True,
         "fallback": {"after": "5m", "replicas": 3, "behavior": "CurrentReplicasIfHigher"},
     }

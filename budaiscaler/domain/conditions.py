@@ -27,6 +27,9 @@ SCALE_TO_ZERO = "ScaleToZero"
 EXACT_SCALING = "ExactScaling"
 """False where the API server drops an HPA's `tolerance`, so that steps below 10 % do not act."""
 
+WITHOUT_CHILD = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly", "RecommendOnly")
+"""Reasons of `AbleToScale` for which a scaler has no HPA of ours."""
+
 MAX_MESSAGE = 1024
 """Characters; long enough for a sentence a source, short enough for a status."""
 

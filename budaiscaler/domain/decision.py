@@ -55,6 +55,7 @@ class Code(StrEnum):
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
     PAUSED = "Paused"
+    NATIVE_METRIC = "NativeMetric"
     RESULT = "Result"
 
 
@@ -106,6 +107,8 @@ class Observation:
         contested_by: field manager that keeps writing the workload's replicas; None for none.
         gpu: of the target's GPUs; None where nobody asked for it.
         annotations: of the scaler, of our own group.
+        has_child: whether the HPA that acts is ours, so that it can have metrics of its own; False
+            where another autoscaler keeps us from making one.
     """
 
     replicas: Replicas
@@ -116,6 +119,7 @@ class Observation:
     contested_by: str | None = None
     gpu: GpuObserved | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    has_child: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,8 @@ class Decision:
         rungs: from the readings to the result.
         conditions: what is to be told about it.
         next_change: when it would change by itself.
+        publishes: whether the load is for others to act on; False where the HPA reads every source
+            itself.
     """
 
     desired_replicas: int
@@ -212,3 +218,4 @@ class Decision:
     rungs: tuple[Rung, ...]
     conditions: tuple[Condition, ...] = field(default=())
     next_change: NextChange | None = None
+    publishes: bool = True

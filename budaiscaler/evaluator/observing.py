@@ -93,6 +93,7 @@ class Observer:
         for gone in good.keys() - observed.keys():
             del good[gone]
         exactness = scaler.condition(conditions.EXACT_SCALING)
+        able = scaler.condition(conditions.ABLE_TO_SCALE)
         return Observation(
             workload.replicas,
             observed,
@@ -101,6 +102,7 @@ class Observer:
             contested_by=contests.contested_by(workload.writes, self.clock()),
             gpu=gpu,
             annotations=scaler.annotations,
+            has_child=able is None or able.get("reason") not in conditions.WITHOUT_CHILD,
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:

@@ -100,15 +100,12 @@ def of_decision(
         }
     if isinstance(observation.gpu, GpuReading):
         status["gpuStatus"] = _gpu_status(observation.gpu)
-    active = any(
-        c.type == conditions.SCALING_ACTIVE and c.status == "True" for c in decision.conditions
-    )
-    if active or state.good_at is not None:
+    if decision.publishes and state.good_at is not None:
         # Without any data ever there is nothing to publish, and readers freeze. Nor while scaling
         # is disabled: the 0 of a workload that was switched off would shrink it when it is back.
         status["desiredLoad"] = quantity.format_milli(decision.desired_load)
-    if not active and state.good_at is not None:
-        status["holdingSince"] = times.rfc3339(state.good_at)
+        if state.good_at != now:
+            status["holdingSince"] = times.rfc3339(state.good_at)
     wanted = [_ready(observation, decision), *decision.conditions]
     if acted is not None:
         wanted.append(acted.condition)

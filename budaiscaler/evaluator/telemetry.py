@@ -73,16 +73,14 @@ class EvaluatorCollector(Collector):
         missing = _gauge(
             "source_no_data", "1 while a source has none.", (*scaler, "source", "reason")
         )
-        gpus = _gauge("gpus", "GPUs of the target.", scaler)
-        memory = _gauge("gpu_memory_ratio", "Mean memory in use, of all there is.", scaler)
-        compute = _gauge("gpu_utilization_ratio", "Mean utilisation.", scaler)
         for key, outcome in list(self.evaluator.outcomes.items()):
             decision, observation = outcome.decision, outcome.observation
             active.add_metric(key, float(decision is not None and _is_active(decision)))
             if decision is None or observation is None:
                 continue
             desired.add_metric(key, decision.desired_replicas)
-            load.add_metric(key, decision.desired_load)
+            if decision.publishes:
+                load.add_metric(key, decision.desired_load)
             current.add_metric(key, observation.replicas.current)
             ready.add_metric(key, observation.replicas.ready)
             acted = {rung.stage for rung in decision.rungs if rung.code in _LIMIT_CODES}
@@ -94,15 +92,22 @@ class EvaluatorCollector(Collector):
                     age.add_metric((*key, name), observed.age_s)
                 elif isinstance(observed, NoData):
                     missing.add_metric((*key, name, str(observed.reason)), 1)
-            if isinstance(observation.gpu, GpuReading):
-                gpus.add_metric(key, observation.gpu.gpus)
-                for gauge, told in (
-                    (memory, observation.gpu.memory),
-                    (compute, observation.gpu.compute),
-                ):
-                    if isinstance(told, Reading):
-                        gauge.add_metric(key, told.value / 100)
         yield from (desired, current, ready, load, active, limited, value, age, missing)
+        yield from self._gpus()
+
+    def _gpus(self) -> Iterator[Metric]:
+        scaler = ("namespace", "name")
+        gpus = _gauge("gpus", "GPUs of the target.", scaler)
+        memory = _gauge("gpu_memory_ratio", "Mean memory in use, of all there is.", scaler)
+        compute = _gauge("gpu_utilization_ratio", "Mean utilisation.", scaler)
+        for key, outcome in list(self.evaluator.outcomes.items()):
+            found = outcome.observation.gpu if outcome.observation is not None else None
+            if not isinstance(found, GpuReading):
+                continue
+            gpus.add_metric(key, found.gpus)
+            for gauge, told in ((memory, found.memory), (compute, found.compute)):
+                if isinstance(told, Reading):
+                    gauge.add_metric(key, told.value / 100)
         yield from (gpus, memory, compute)
 
 

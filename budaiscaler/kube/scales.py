@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
+from budaiscaler.kube.kinds import Kinds
 from budaiscaler.kube.pods import Pod, is_live, read_pod
 from budaiscaler.kube.port import Json, Kube, PatchType
 from budaiscaler.kube.resources import PODS, Resource
 
-DISCOVERY_TTL_S = 300.0
 PAGE = 500
 
 
@@ -34,7 +33,7 @@ class Scale:
 
 @dataclass(slots=True)
 class ScaleReader:
-    """Reads scales; remembers how kinds are routed for five minutes.
+    """Reads scales.
 
     Attributes:
         clock: monotonic seconds.
@@ -42,7 +41,10 @@ class ScaleReader:
 
     kube: Kube
     clock: Callable[[], float] = time.monotonic
-    _routes: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
+    _kinds: Kinds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kinds = Kinds(self.kube, self.clock)
 
     async def read(self, api_version: str, kind: str, namespace: str, name: str) -> Scale:
         """Read the scale of one object.
@@ -72,11 +74,8 @@ class ScaleReader:
 
     async def _path(self, api_version: str, kind: str, namespace: str, name: str) -> str:
         group, _, version = api_version.rpartition("/")
-        plurals = await self._plurals(api_version)
-        plural = plurals.get(kind)
-        if plural is None:
-            raise NotFoundError(404, "NotFound", f"kind {kind} does not exist in {api_version}")
-        if f"{plural}/scale" not in plurals:
+        plural = await self._kinds.plural(api_version, kind)
+        if f"{plural}/scale" not in await self._kinds.plurals(api_version):
             raise NotFoundError(
                 404, "NotFound", f"kind {kind} of {api_version} has no scale subresource"
             )
@@ -101,28 +100,6 @@ class ScaleReader:
             if not more:
                 return
             params = {**params, "continue": more}
-
-    async def _plurals(self, api_version: str) -> dict[str, str]:
-        """Plural by kind, and the subresource paths as keys of their own."""
-        known = self._routes.get(api_version)
-        if known is not None and self.clock() - known[0] < DISCOVERY_TTL_S:
-            return known[1]
-        group, _, version = (quote(part, safe="") for part in api_version.rpartition("/"))
-        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        try:
-            answer: Json = await self.kube.get(path)
-        except NotFoundError as error:
-            raise NotFoundError(
-                404, "NotFound", f"the cluster does not serve {api_version}"
-            ) from error
-        plurals: dict[str, str] = {}
-        for item in answer.get("resources") or ():
-            if "/" in item["name"]:
-                plurals[item["name"]] = item["name"]
-            else:
-                plurals.setdefault(item["kind"], item["name"])
-        self._routes[api_version] = (self.clock(), plurals)
-        return plurals
 
 
 def pods_per_replica(scale: Scale, live: Sequence[Pod]) -> int:

@@ -12,6 +12,7 @@ from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.kube.port import Kube
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
+from budaiscaler.sources.custom import CustomSource
 from budaiscaler.sources.engine import EngineSource
 from budaiscaler.sources.external import ExternalSource
 from budaiscaler.sources.gpu.readers import GpuOptions, GpuReaders, gpu_readers
@@ -19,6 +20,7 @@ from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
 from budaiscaler.sources.pages import LIMITS, Pages
 from budaiscaler.sources.pod import PodSource
+from budaiscaler.sources.resource import ResourceSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Catalogue:
 
     prometheus: PrometheusSource
     external: ExternalSource
+    resource: ResourceSource
+    custom: CustomSource
     gpu: GpuReaders
     pages: Pages
 
@@ -55,13 +59,15 @@ class Catalogue:
             SourceType.EXTERNAL: self.external,
             SourceType.POD: PodSource(self.pages),
             SourceType.INFERENCE_ENGINE: EngineSource(self.pages),
+            SourceType.RESOURCE: self.resource,
+            SourceType.CUSTOM: self.custom,
         }
 
     @property
     def fetches(self) -> int:
         """Requests really made, for telemetry."""
-        fetches = (self.prometheus.fetches, self.external.fetches, self.pages.fetches)
-        return sum(fetches) + self.gpu.fetches
+        sources = (self.prometheus, self.external, self.resource, self.custom, self.pages)
+        return sum(source.fetches for source in sources) + self.gpu.fetches
 
 
 @asynccontextmanager
@@ -76,12 +82,15 @@ async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalog
         guard=AddressGuard(options.allow_ranges), deadline_s=options.timeout_s, limits=LIMITS
     )
     pages = Pages(pods, options.timeout_s, time.monotonic)
+    resource, custom = ResourceSource(kube), CustomSource(kube)
     try:
         async with gpu_readers(kube, fetcher, prometheus, options.gpu) as gpu:
-            yield Catalogue(prometheus, external, gpu, pages)
+            yield Catalogue(prometheus, external, resource, custom, gpu, pages)
     finally:
         await pages.close()
         await pods.close()
         await prometheus.close()
         await external.close()
+        await resource.close()
+        await custom.close()
         await fetcher.close()

@@ -70,4 +70,4 @@ def _bare(expression: str) -> str:
     """The expression without what only selects: labels, ranges, groupings, offsets, texts."""
     if len(expression) > _LONGEST:
         return ""
-    return _ASIDE.sub(" ", _LITERAL.sub("", expression))
+    return _ASIDE.sub(" ", _LITERAL.sub(" ", expression))

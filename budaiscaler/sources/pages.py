@@ -135,10 +135,9 @@ class _Pod:
 
     def before(self, page: Page, names: frozenset[str]) -> Page | None:
         """The newest page that is old enough to tell rises from."""
-        for other in reversed(self.pages):
-            if other.at_s <= page.at_s - RISE_OVER_AT_LEAST_S and names <= other.found.keys():
-                return other
-        return None
+        first = self.pages[0]  # `add` keeps one of those that are
+        is_old = first.at_s <= page.at_s - RISE_OVER_AT_LEAST_S
+        return first if is_old and names <= first.found.keys() else None
 
 
 class Pages:

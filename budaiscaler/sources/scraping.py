@@ -188,7 +188,7 @@ async def _within(
         late = {task for task in tasks.values() if not task.done()}
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*tasks.values(), return_exceptions=True)  # of a bug, all errors
     message = f"it did not answer within {limit_s:g} s"
     return {
         name: NoData(NoDataReason.TIMEOUT, message) if task in late else task.result()

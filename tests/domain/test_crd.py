@@ -14,6 +14,7 @@ from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
 from budaiscaler.domain.api.features import CostConfig, GpuConfig, ScheduleHint
 from budaiscaler.domain.api.sources import (
     BasicSecretRef,
+    DescribedObject,
     Fallback,
     HeaderFrom,
     InferenceEngineConfig,
@@ -31,6 +32,7 @@ RULES_AT: dict[type, tuple[str, ...]] = {
     ScalerSpec: ("spec",),
     ScaleTargetRef: ("spec.scaleTargetRef",),
     MetricsSource: (SOURCE,),
+    DescribedObject: (f"{SOURCE}.describedObject",),
     InferenceEngineConfig: (f"{SOURCE}.inferenceEngineConfig",),
     SourceAuth: (f"{SOURCE}.auth",),
     SecretKeyRef: (
@@ -238,6 +240,7 @@ def test_what_must_be_given_is_what_has_no_default() -> None:
         f"{SOURCE}.headersFrom[]": ["name", "secretKeyRef"],
         f"{SOURCE}.headersFrom[].secretKeyRef": ["key", "name"],
         f"{SOURCE}.fallback": ["replicas"],
+        f"{SOURCE}.describedObject": ["apiVersion", "kind", "name"],
         "spec.behavior.scaleUp.policies[]": policy,
         "spec.behavior.scaleDown.policies[]": policy,
         "spec.scheduleHints[]": ["cronExpression", "duration", "name", "targetReplicas"],

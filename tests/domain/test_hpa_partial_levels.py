@@ -53,6 +53,14 @@ def test_a_ready_replica_that_does_not_answer_is_no_low_load(
     assert decision.desired_load == load
 
 
+def test_an_old_mean_is_of_those_that_were_there() -> None:
+    """While its source is down it stands for a minute; each step down would make it fall again."""
+    story = _story()
+    old = reading(0.6, answered=4, of=4)
+    for current in (4, 3, 3):
+        assert story.step(current, {"usage": old}).desired_replicas == 3
+
+
 @pytest.mark.parametrize("answered", [9, 16])
 def test_more_samples_than_replicas_count_for_the_replicas(answered: int) -> None:
     """A pod that just went, or two series of each."""

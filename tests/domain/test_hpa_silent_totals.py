@@ -9,6 +9,9 @@ from budaiscaler.domain.readings import reading
 from tests import samples
 from tests.domain.deciding import Story, rung
 
+BOUND_S = 600
+"""Of partial data, while no start was measured."""
+
 
 def _story(kind: str = "pod") -> Story:
     source = samples.total("10", name="queue", metricSourceType=kind)
@@ -27,9 +30,14 @@ def _story(kind: str = "pod") -> Story:
     ],
 )
 def test_a_silent_pod_is_no_low_load(total: float, answered: int, load: float) -> None:
-    """Half of the pods gone silent halve the total, and nobody left."""
+    """Half of the pods gone silent halve the total, and nobody left.
+
+    For a time that alone keeps the replicas; this is what holds for as long as they stay silent.
+    """
     says = {"queue": reading(total, answered=answered, of=8)}
-    assert _story().step(8, says).desired_load == load
+    story = _story()
+    assert story.step(8, says).desired_load == (load if answered == 8 else max(8.0, load))
+    assert story.step(8, says, after_s=BOUND_S).desired_load == load
 
 
 def test_the_ladder_says_who_is_silent() -> None:
@@ -41,6 +49,11 @@ def test_the_ladder_says_who_is_silent() -> None:
 
 
 def test_series_of_a_server_are_no_pods() -> None:
-    """How many series a PromQL total is made of says nothing of which pods are in it."""
+    """How many series a PromQL total is made of says nothing of which pods are in it.
+
+    So for a time it is a part of a total, and then it is what there is.
+    """
     says = {"queue": reading(40, answered=4, of=8)}
-    assert _story("prometheus").step(8, says).desired_load == 4.0
+    story = _story("prometheus")
+    assert story.step(8, says).desired_load == 8.0
+    assert story.step(8, says, after_s=BOUND_S).desired_load == 4.0

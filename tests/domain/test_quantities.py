@@ -135,3 +135,31 @@ def test_a_published_quantity_stays_what_it_is(value: float) -> None:
     """Read and published once more, it is the same text: it does not creep upwards."""
     text = quantity.format_milli(value)
     assert quantity.format_milli(quantity.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5", "5"),
+        ("0.5", "500m"),
+        ("1500m", "1500m"),
+        ("1000m", "1"),
+        ("2000", "2k"),
+        ("1e6", "1M"),
+        ("1.5k", "1500"),
+        ("2Gi", "2Gi"),
+        ("2048Mi", "2Gi"),
+        ("1.5Gi", "1536Mi"),
+        ("1.5Ki", "1536"),
+        ("0.5Ki", "512"),
+        ("2147483648", "2147483648"),
+        ("100u", None),
+        ("1.0005", None),
+        ("0", None),
+        ("16E", None),
+        ("16Ei", None),
+    ],
+)
+def test_targets_as_the_server_gives_them_back(text: str, expected: str | None) -> None:
+    """Written otherwise each comparison would find an edit; what an HPA rounds is not written."""
+    assert quantity.canonical(text) == expected

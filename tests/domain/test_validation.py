@@ -307,6 +307,9 @@ def test_every_rule_that_the_crd_carries_holds_at_run_time_too() -> None:
         samples.raw_spec({**UNNAMED, "metricSourceType": "prometheus", "promQL": ""}),
         samples.raw_spec({**EXTERNAL, "endpoint": "ftp://queue"}),
         samples.raw_spec({**EXTERNAL, "headers": {"a b": "c"}}),
+        samples.raw_spec(
+            {**UNNAMED, "describedObject": {"apiVersion": "../v1", "kind": "../x", "name": ""}}
+        ),
         samples.raw_spec(behavior=samples.tolerance("-1")),
     ]
     cases = [*rules.BROKEN, *rules.TOLD_LATER]

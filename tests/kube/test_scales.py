@@ -6,8 +6,9 @@ import pytest
 
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import KubeUnreachableError, NotFoundError
+from budaiscaler.kube.kinds import DISCOVERY_TTL_S
 from budaiscaler.kube.resources import PODS
-from budaiscaler.kube.scales import DISCOVERY_TTL_S, Scale, ScaleReader
+from budaiscaler.kube.scales import Scale, ScaleReader
 from tests.fakes.kube import FakeKube
 from tests.kube.cluster import watching
 

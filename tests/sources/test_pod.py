@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -10,7 +11,18 @@ from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources import scraping
 from budaiscaler.sources.base import Sample
-from tests.sources.pods import LATE, REFUSED, Answer, Lab, loop_s, pod, refused, url, workload
+from tests.sources.pods import (
+    LATE,
+    REFUSED,
+    Answer,
+    Fleet,
+    Lab,
+    loop_s,
+    pod,
+    refused,
+    url,
+    workload,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -215,6 +227,20 @@ async def test_a_look_that_is_cancelled() -> None:
     await asyncio.gather(look, return_exceptions=True)
     assert await lab.ask(target) == Sample((1.0,), 5.0, 1, 1)
     assert len(lab.fleet.asked) == 1
+
+
+async def test_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug met at several pods comes out once, and leaves nothing to be found by a collector."""
+
+    class Broken(Fleet):
+        async def get(self, *_: object, **__: object) -> bytes | NoData:
+            raise ZeroDivisionError
+
+    lab = Lab(Broken())
+    with pytest.raises(ZeroDivisionError):
+        await lab.ask(workload([pod(1), pod(2), pod(3)]))
+    gc.collect()
+    assert caplog.records == []
 
 
 GROUP = 4

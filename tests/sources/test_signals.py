@@ -32,6 +32,7 @@ from tests import samples
         pytest.param("a or a", {"a"}, None, id="or"),
         pytest.param("a > bool 1", {"a"}, None, id="comparison"),
         pytest.param("sum((a))", {"a"}, "a", id="parentheses"),
+        pytest.param("a``b", {"a", "b"}, None, id="a-text-between"),
         pytest.param("label_replace(a, 'x', 'b', 'y', '(.*)')", {"a"}, None, id="texts"),
         pytest.param("", set(), None, id="nothing"),
         pytest.param("a" * 5000, set(), None, id="too-long"),

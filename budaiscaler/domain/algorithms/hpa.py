@@ -3,19 +3,54 @@
 The native HPA stabilises, limits rates and acts. What it cannot do is done here: totals and levels,
 missing data, lost pods, a dead band that an exact step of ten percent can leave, and a pause for
 who reads the load by an HPA of their own. Bounds come last: they are guarantees, and hold in a
-pause, too.
+pause, too. What the HPA can read itself it does (`native`); then the answer here is what both
+halves come to.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from budaiscaler.domain.algorithms import gathering, gpu, limits, verdicts
+from budaiscaler.domain.algorithms import gathering, gpu, limits, native, verdicts
+from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec
-from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage, State
+from budaiscaler.domain.decision import (
+    Code,
+    Decision,
+    NextChange,
+    Observation,
+    Rung,
+    Stage,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What one half asks for: the published load, or the metrics that the HPA reads itself.
+
+    Attributes:
+        load: in replicas, within the bounds.
+        recommended: the same before bounds.
+        bounds_rung: the bound that holds it.
+        rungs: how it came about.
+    """
+
+    load: float
+    recommended: float
+    bound_by: Stage
+    bounds_rung: Rung | None
+    rungs: tuple[Rung, ...]
+    next_change: NextChange | None = None
+
+    @property
+    def desired(self) -> int:
+        """Whole replicas."""
+        return math.ceil(self.load)
 
 
 def decide(
@@ -26,17 +61,47 @@ def decide(
     if current == 0 and spec.min_replicas >= 1:
         return verdicts.disabled(spec, observation), State()
 
-    gathered = gathering.gather(spec, observation, state, now)
-    winner = gathered.winner
+    published, natives = native.split(spec, has_child=observation.has_child)
+    of_load = spec.model_copy(update={"metrics_sources": published})
+    gathered = gathering.gather(of_load, observation, state, now)
+    lanes = [_published(of_load, gathered, observation)] if published else []
+    after = _remembered(state, gathered, lanes[0] if published else None, now)
+    if natives:
+        is_told, lane = _native(spec, natives, observation)
+        lanes.append(lane)
+        gathered = replace(gathered, has_data=gathered.has_data or is_told)
+    # As the HPA does: the largest wins.
+    winner = max(lanes, key=lambda lane: lane.desired)
+    ladder = [rung for lane in lanes for rung in lane.rungs]
+    result = f"{current} -> {winner.desired} replicas"
+    ladder.append(Rung(Stage.FINAL, Code.RESULT, current, winner.desired, result))
+    decision = Decision(
+        desired_replicas=winner.desired,
+        desired_load=lanes[0].load,
+        bound_by=winner.bound_by,
+        rungs=tuple(ladder),
+        conditions=tuple(verdicts.of_decision(spec, observation, gathered, winner.bounds_rung)),
+        next_change=winner.next_change,
+        publishes=bool(published),
+    )
+    return decision, after
+
+
+def _remembered(state: State, gathered: Gathered, lane: _Lane | None, now: datetime) -> State:
+    """The state after; of a load that is not published, nothing was recommended."""
+    if lane is None:
+        return replace(gathered.state, recommended_load=None, good_at=None)
+    good_at = now if gathered.is_decided else state.good_at
+    return replace(gathered.state, recommended_load=lane.recommended, good_at=good_at)
+
+
+def _published(spec: ScalerSpec, gathered: Gathered, observation: Observation) -> _Lane:
+    """Compute the load of these sources."""
+    winner, current = gathered.winner, observation.replicas.current
     load, tolerance_rung = limits.tolerance(spec, winner.load, current, exact=observation.exact)
     load, gpu_rung = gpu.raised(spec, load, gathered.gpu_needs, observation)
     load, pause_rung = limits.pause(observation.paused, load, current)
-    # The HPA that we own cannot go below 1 in a stock cluster; a user's own one may.
-    low = spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)
-    bounded, bounds_rung = limits.bounds(load, low, spec.max_replicas)
-    bounded = quantity.ceil_to_milli(bounded)
-    desired = math.ceil(bounded)
-
+    bounded, bounds_rung = limits.bounds(load, _fewest(spec), spec.max_replicas)
     bound_by = Stage.SOURCE if winner.is_hold else Stage.COMBINE
     for rung in (tolerance_rung, gpu_rung, pause_rung, bounds_rung):
         bound_by = rung.stage if rung is not None else bound_by
@@ -44,15 +109,43 @@ def decide(
     ladder += [tolerance_rung] if tolerance_rung is not None else []
     ladder += [candidate.rung for candidate in gathered.gpu_needs]
     ladder += [rung for rung in (gpu_rung, pause_rung, bounds_rung) if rung is not None]
-    result = f"{current} -> {desired} replicas"
-    ladder.append(Rung(Stage.FINAL, Code.RESULT, current, desired, result))
-    decision = Decision(
-        desired_replicas=desired,
-        desired_load=bounded,
+    return _Lane(
+        load=quantity.ceil_to_milli(bounded),
+        recommended=load,
         bound_by=bound_by,
+        bounds_rung=bounds_rung,
         rungs=tuple(ladder),
-        conditions=tuple(verdicts.of_decision(spec, observation, gathered, bounds_rung)),
         next_change=limits.pause_ends(observation.paused, pause_rung) or gathered.next_change,
     )
-    good_at = now if gathered.is_decided else state.good_at
-    return decision, replace(gathered.state, recommended_load=load, good_at=good_at)
+
+
+def _native(
+    spec: ScalerSpec, natives: Mapping[str, native.Target], observation: Observation
+) -> tuple[bool, _Lane]:
+    """Tell whether there is data, and what the HPA makes of the metrics that it reads itself."""
+    candidates = [
+        native.candidate(source, spec, observation)
+        for source in spec.metrics_sources
+        if source.key in natives
+    ]
+    winner = max(candidates, key=lambda candidate: (candidate.load, not candidate.is_hold))
+    load, pause_rung = limits.pause(observation.paused, winner.load, observation.replicas.current)
+    bounded, bounds_rung = limits.bounds(load, _fewest(spec), spec.max_replicas)
+    bound_by = Stage.SOURCE if winner.is_hold else Stage.COMBINE
+    for rung in (pause_rung, bounds_rung):
+        bound_by = rung.stage if rung is not None else bound_by
+    ladder = [candidate.rung for candidate in candidates]
+    lane = _Lane(
+        load=bounded,
+        recommended=winner.load,
+        bound_by=bound_by,
+        bounds_rung=bounds_rung,
+        rungs=(*ladder, *(rung for rung in (pause_rung, bounds_rung) if rung is not None)),
+        next_change=limits.pause_ends(observation.paused, pause_rung),
+    )
+    return any(candidate.has_data for candidate in candidates), lane
+
+
+def _fewest(spec: ScalerSpec) -> int:
+    """The HPA that we own cannot go below 1 in a stock cluster; a user's own one may."""
+    return spec.min_replicas if spec.hpa.manage is Manage.NEVER else max(1, spec.min_replicas)

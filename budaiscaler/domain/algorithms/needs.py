@@ -140,12 +140,12 @@ def of_level(
     ratio = min(reading.value / target, MAX_NEED)
     inside, why = _in_mean(reading, ready, state, now)
     at_least = min(inside * ratio, MAX_NEED)
-    at_most = min(at_least + (ready - inside) * max(1.0, ratio), MAX_NEED)
+    at_most = min(at_least + max(0, ready - inside) * max(1.0, ratio), MAX_NEED)
     need = min(max(float(current), at_least), at_most)
     is_hold = at_least < need < at_most
     share = f"level {reading.value:g} / {target:g}"
-    if inside == ready:
-        how = f"{ready} ready x {share} = {need:.4g} replicas"
+    if inside >= ready:
+        how = f"{inside} ready x {share} = {need:.4g} replicas"
     else:
         how = (
             f"{share} over {inside} of {ready} ready gives {at_least:.4g} to {at_most:.4g} "
@@ -164,7 +164,8 @@ def _in_mean(reading: Reading, ready: int, state: State, now: datetime) -> tuple
     those that were ready long enough before it was taken.
     """
     if reading.answered is not None and reading.of is not None:
-        return min(reading.answered, ready), "the others do not answer"
+        # Also where fewer are ready by now: an old mean over the rest would fall with each of them.
+        return reading.answered, "the others do not answer"
     if reading.answered is not None and 1 < reading.answered <= ready:
         return reading.answered, "the others do not answer"
     since = now - timedelta(seconds=reading.age_s) - SCRAPE_LAG

@@ -133,6 +133,9 @@ EFFECTIVE = frozenset(
         *(
             f"{_SOURCE}.{field}"
             for field in (
+                "describedObject.apiVersion",
+                "describedObject.kind",
+                "describedObject.name",
                 "optional",
                 "fallback",
                 "fallback.after",
@@ -193,6 +196,9 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
     f"{_SOURCE}.path": (
         Row(_PODS_ARE_ASKED, _OF_PODS),
         Row("inferenceEngineConfig.metricsPath is set", _has_engine("metrics_path")),
+    ),
+    f"{_SOURCE}.describedObject": (
+        Row("only custom sources have one", _is_not(SourceType.CUSTOM)),
     ),
     f"{_SOURCE}.inferenceEngineConfig": (
         Row("only inferenceEngine sources have one", _is_not(SourceType.INFERENCE_ENGINE)),

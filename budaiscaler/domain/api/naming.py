@@ -30,6 +30,11 @@ def published_metric(source: str) -> str:
     return name.replace(".", "_") if name.strip(".") == "" else name
 
 
+def is_path_segment(metric: str) -> bool:
+    """Whether the API server takes a name as part of a path, and so an HPA as a metric's."""
+    return metric not in {"", ".", ".."} and not {"/", "%"} & set(metric)
+
+
 def child_hpa(scaler: str) -> str:
     """Name of the HPA that the controller owns for a scaler."""
     return f"{scaler}-hpa"

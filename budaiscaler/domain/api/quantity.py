@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 from budaiscaler.domain.errors import QuantityError
 
@@ -31,6 +32,11 @@ _SUFFIX_SCALE: dict[str, Decimal] = {
     },
     **{f"{prefix}i": Decimal(1024) ** power for power, prefix in enumerate("KMGTPE", 1)},
 }
+_KIBI = 1024
+_PREFIXES = "KMGTPE"
+_BINARY = re.compile(rf"[+]?([0-9]+(?:[.][0-9]*)?|[.][0-9]+)([{_PREFIXES}])i")
+_MOST_UNITS = 2**53
+"""Of a target: its milli-units fit into an int64, and a float tells each from the next."""
 _MILLI_SLACK = 1e-6
 """Of one milli-unit: 0.1 + 0.2 must not publish as 301m."""
 _MAX_MILLI = float(2**63 - 1024)
@@ -80,6 +86,29 @@ def format_milli(value: float) -> str:
     """
     milli = _milli(value)
     return str(milli // 1000) if milli % 1000 == 0 else f"{milli}m"
+
+
+def canonical(text: str) -> str | None:
+    """Write a quantity as an API server gives it back; None for what an HPA cannot have as target.
+
+    An HPA counts milli-units: it would round anything finer up, and needs one of them at least.
+    """
+    if (found := _BINARY.fullmatch(text)) is not None:
+        units, power = Fraction(found[1]) * _KIBI ** (_PREFIXES.index(found[2]) + 1), 0
+        if units.denominator == 1 and _KIBI <= units < _MOST_UNITS:
+            whole = int(units)
+            while whole % _KIBI == 0 and power < len(_PREFIXES):
+                whole, power = whole // _KIBI, power + 1
+            return f"{whole}{_PREFIXES[power - 1]}i" if power else str(whole)
+    value = parse(text)
+    milli = round(value * 1000)
+    if not 1 <= milli < 1000 * _MOST_UNITS or not math.isclose(value * 1000, milli, rel_tol=1e-12):
+        return None
+    suffixes = ("m", "", "k", *_PREFIXES[1:])
+    thousands = 0
+    while milli % 1000 == 0 and thousands < len(suffixes) - 1:
+        milli, thousands = milli // 1000, thousands + 1
+    return f"{milli}{suffixes[thousands]}"
 
 
 def _milli(value: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from budaiscaler.domain.api.base import (
 )
 
 MAX_HEADERS = 16
+_PLAIN = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
 HeaderValue = Annotated[str, Field(max_length=4096)]
 
 
@@ -158,6 +160,23 @@ class Fallback(ApiModel):
     ] = FallbackBehavior.STATIC
 
 
+class DescribedObject(ApiModel):
+    """The object that a metric of custom.metrics.k8s.io is about, in the scaler's namespace."""
+
+    api_version: Annotated[
+        str,
+        Field(
+            max_length=253,
+            description='API version of the object, for example "networking.k8s.io/v1". Required.',
+        ),
+    ]
+    kind: Annotated[
+        str,
+        Field(max_length=63, description='Kind of the object, for example "Ingress". Required.'),
+    ]
+    name: Annotated[Name, Field(description="Name of the object. Required.")]
+
+
 class InferenceEngineConfig(ApiModel):
     """The inference engine that the pods run."""
 
@@ -205,7 +224,7 @@ class MetricsSource(ApiModel):
         str,
         Field(
             max_length=253,
-            description="Name of the metric.",
+            description="Name of the metric; of a resource source cpu or memory.",
         ),
     ]
     target_value: Annotated[
@@ -213,7 +232,9 @@ class MetricsSource(ApiModel):
         Field(
             max_length=NUMBER_LENGTH,
             description='Target of one replica, a number or quantity above 0, for example "5" '
-            'or "500m".',
+            'or "500m". Of a resource source a plain number is percent of what the pods request '
+            '("80"), and one with a unit is cores or bytes a pod ("500m", "2Gi"); with targetType '
+            "AverageValue a plain number is cores or bytes, too.",
         ),
     ]
     target_type: Annotated[
@@ -282,6 +303,14 @@ class MetricsSource(ApiModel):
         Field(max_length=2048, description="Path to ask pods for. Default: /metrics."),
         AfterValidator(_absolute),
     ] = None
+    described_object: Annotated[
+        DescribedObject | None,
+        Field(
+            description="Of a custom source: the object whose metric is meant, instead of those of "
+            "the workload's pods. With targetType Value its number is a level of each replica, "
+            "with AverageValue a total over all. Default: the pods."
+        ),
+    ] = None
     scrape_timeout: Annotated[
         DurationText | None,
         Field(
@@ -331,6 +360,18 @@ class MetricsSource(ApiModel):
         if self.inference_engine_config is not None:
             return SourceType.INFERENCE_ENGINE
         return SourceType.PROMETHEUS if self.prom_ql else SourceType.POD
+
+    @property
+    def is_utilization(self) -> bool:
+        """Whether the target of a resource source is percent of the requests.
+
+        A plain number is, as in the original; one with a unit is an amount, as in a native HPA.
+        """
+        return (
+            self.source_type is SourceType.RESOURCE
+            and self.target_type is not TargetType.AVERAGE_VALUE
+            and _PLAIN.fullmatch(self.target_value) is not None
+        )
 
     @property
     def target(self) -> float:

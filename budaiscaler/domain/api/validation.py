@@ -19,6 +19,7 @@ from budaiscaler.domain.api.rules import behavior, features, scaler, sources
 from budaiscaler.domain.api.rules.base import Rule
 from budaiscaler.domain.api.sources import (
     BasicSecretRef,
+    DescribedObject,
     Fallback,
     HeaderFrom,
     InferenceEngineConfig,
@@ -33,6 +34,7 @@ BY_TYPE: Mapping[type[BaseModel], tuple[Rule[Any], ...]] = {
     ScalerSpec: scaler.SPEC,
     ScaleTargetRef: scaler.TARGET,
     MetricsSource: sources.SOURCE,
+    DescribedObject: sources.DESCRIBED,
     InferenceEngineConfig: sources.ENGINE,
     SourceAuth: sources.AUTH,
     SecretKeyRef: sources.SECRET_KEY,

@@ -35,6 +35,11 @@ URL = (
 )
 
 
+API_VERSION = "([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*"
+KIND = "[A-Za-z][A-Za-z0-9]*"
+"""They become part of a path that is asked for with our rights, not with the author's."""
+
+
 def matches(pattern: str, text: str) -> bool:
     """Tell whether all of a text has a form, as CEL's `matches` does with ^ and $."""
     return re.fullmatch(pattern, text, re.ASCII) is not None

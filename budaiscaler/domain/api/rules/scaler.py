@@ -6,11 +6,8 @@ from collections.abc import Iterator
 
 from budaiscaler.domain.api.behavior import ScalingPolicy
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef, Strategy
-from budaiscaler.domain.api.rules.base import Rule, matches
+from budaiscaler.domain.api.rules.base import API_VERSION, KIND, Rule, matches
 from budaiscaler.domain.api.rules.sources import CEL_KEY
-
-_API_VERSION = "([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*"
-_KIND = "[A-Za-z][A-Za-z0-9]*"
 
 
 def _cel_without_zero(direction: str) -> str:
@@ -74,14 +71,14 @@ TARGET: tuple[Rule[ScaleTargetRef], ...] = (
     ),
     # They become part of a path that is asked for with our rights, not with the author's.
     Rule(
-        cel=f"self.apiVersion.matches('^{_API_VERSION}$')",
+        cel=f"self.apiVersion.matches('^{API_VERSION}$')",
         message='scaleTargetRef.apiVersion must be group/version, for example "apps/v1"',
-        holds=lambda ref: matches(_API_VERSION, ref.api_version),
+        holds=lambda ref: matches(API_VERSION, ref.api_version),
     ),
     Rule(
-        cel=f"self.kind.matches('^{_KIND}$')",
+        cel=f"self.kind.matches('^{KIND}$')",
         message='scaleTargetRef.kind must be a kind, for example "Deployment"',
-        holds=lambda ref: matches(_KIND, ref.kind),
+        holds=lambda ref: matches(KIND, ref.kind),
     ),
 )
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from budaiscaler.domain.api import naming
 from budaiscaler.domain.api.rules.base import (
+    API_VERSION,
+    KIND,
     URL,
     Rule,
     cel_duration,
@@ -18,6 +20,7 @@ from budaiscaler.domain.api.rules.base import (
 )
 from budaiscaler.domain.api.sources import (
     BasicSecretRef,
+    DescribedObject,
     Fallback,
     HeaderFrom,
     InferenceEngineConfig,
@@ -257,3 +260,23 @@ def _is_pem(text: str) -> bool:
         return _CERTIFICATE in base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return False
+
+
+DESCRIBED: tuple[Rule[DescribedObject], ...] = (
+    # The same path is at stake.
+    Rule(
+        cel=f"self.apiVersion.matches('^{API_VERSION}$')",
+        message='describedObject.apiVersion must be group/version, for example "v1"',
+        holds=lambda ref: matches(API_VERSION, ref.api_version),
+    ),
+    Rule(
+        cel=f"self.kind.matches('^{KIND}$')",
+        message='describedObject.kind must be a kind, for example "Ingress"',
+        holds=lambda ref: matches(KIND, ref.kind),
+    ),
+    Rule(
+        cel="self.name != ''",
+        message="describedObject.name must be set: name the object that the metric is about",
+        holds=lambda ref: ref.name != "",
+    ),
+)

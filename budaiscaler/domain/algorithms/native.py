@@ -1,0 +1,142 @@
+"""Sources that the HPA of the HPA strategy reads itself, and what it makes of them.
+
+A `resource` source is a Resource metric of our HPA, and a `custom` source a Pods metric: the HPA
+controller asks the same APIs, and protects itself against missing metrics. Such a source is left
+out of the published load, so it cannot hold that load up either. What an HPA cannot express goes
+through the load as every other source: a fraction of a percent, a fallback, an object's metric; and
+all of them for a kind of which a replica may be several pods, since an HPA counts pods.
+
+We read these sources, too, to tell what the HPA is about to do; the number is the HPA's own
+arithmetic on our reading, which may be some seconds from its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from budaiscaler.domain.algorithms import gpu, needs
+from budaiscaler.domain.algorithms.limits import SLACK
+from budaiscaler.domain.algorithms.needs import Candidate
+from budaiscaler.domain.api import naming, promql, quantity
+from budaiscaler.domain.api.budaiscaler import Manage, Mode, ScalerSpec, Strategy
+from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
+from budaiscaler.domain.decision import Code, Observation, Rung, Stage
+from budaiscaler.domain.readings import NoData, Reading
+
+RESOURCES = ("cpu", "memory")
+"""What metrics.k8s.io tells of a pod."""
+
+MOST_PERCENT = 2**31 - 1
+
+_WHOLE = 100.0
+_ONE_POD = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The target of a metric of an HPA; one of the two is set.
+
+    Attributes:
+        utilization: percent of the requests.
+        average: quantity a pod.
+    """
+
+    utilization: int | None = None
+    average: str | None = None
+
+
+def split(
+    spec: ScalerSpec, *, has_child: bool
+) -> tuple[tuple[MetricsSource, ...], dict[str, Target]]:
+    """Tell which sources are published, and the targets of those that the HPA reads, by their key.
+
+    Args:
+        spec: whose sources.
+        has_child: see `Observation.has_child`.
+    """
+    targets = {source.key: _target(source) for source in spec.metrics_sources}
+    if not (has_child and _has_own_metrics(spec)):
+        targets = {}
+    native = {key: target for key, target in targets.items() if target is not None}
+    return tuple(source for source in spec.metrics_sources if source.key not in native), native
+
+
+def candidate(source: MetricsSource, spec: ScalerSpec, observation: Observation) -> Candidate:
+    """Tell what the HPA asks for; without a reading of ours, that it does not go down by itself."""
+    current = observation.replicas.current
+    found = needs.observed(source, observation)
+    if isinstance(found, NoData):
+        message = (
+            f"{source.key}: the HPA reads it itself; we have no data ({found.reason}), and without "
+            f"any it holds {current}"
+        )
+        rung = Rung(Stage.SOURCE, Code.NATIVE_METRIC, current, current, message)
+        return Candidate(float(current), rung, is_hold=True)
+    replicas = _replicas(source, found, spec, observation)
+    message = (
+        f"{source.key}: the HPA reads it itself; by our reading, {found.value:.4g} at a target of "
+        f"{source.target:g}, it asks for {replicas}"
+    )
+    rung = Rung(Stage.SOURCE, Code.NATIVE_METRIC, current, replicas, message)
+    return Candidate(float(replicas), rung, has_data=True)
+
+
+def _has_own_metrics(spec: ScalerSpec) -> bool:
+    if gpu.thresholds(spec):
+        return False  # what GPUs ask for is above all metrics, and in the load
+    target = spec.scale_target_ref
+    return (
+        spec.scaling_strategy is Strategy.HPA
+        and spec.hpa.manage is Manage.AUTO
+        and spec.mode is Mode.AUTO
+        and target.api_version == "apps/v1"
+        and target.kind in _ONE_POD
+    )
+
+
+def _target(source: MetricsSource) -> Target | None:
+    if source.optional or source.fallback is not None:
+        return None
+    if source.source_type is SourceType.RESOURCE and source.target_metric in RESOURCES:
+        if not source.is_utilization:
+            return _average(source)
+        percent = source.target
+        is_whole = percent.is_integer() and 1 <= percent <= MOST_PERCENT
+        return Target(utilization=int(percent)) if is_whole else None
+    if source.source_type is SourceType.CUSTOM and source.described_object is None:
+        return _average(source) if naming.is_path_segment(source.target_metric) else None
+    return None
+
+
+def _average(source: MetricsSource) -> Target | None:
+    average = quantity.canonical(source.target_value)
+    return Target(average=average) if average is not None else None
+
+
+def _replicas(
+    source: MetricsSource, reading: Reading, spec: ScalerSpec, observation: Observation
+) -> int:
+    """Compute as the HPA controller does.
+
+    Pods without a metric count as using all that they may when going down, and nothing when going
+    up; so do those that are not ready yet. What would then turn round stays as it is.
+    """
+    current, ready = observation.replicas.current, observation.replicas.ready
+    answered = reading.answered or ready
+    is_total = promql.target_type(source)[0] is TargetType.AVERAGE_VALUE
+    mean = reading.value / answered if is_total and answered else reading.value
+    ratio = min(mean / source.target, needs.MAX_NEED)
+    pods, filled = answered, 0.0
+    if ratio < 1:
+        pods = max(ready, answered)
+        full = max(1.0, _WHOLE / source.target) if source.is_utilization else 1.0
+        filled = (pods - answered) * full
+    elif ratio > 1:
+        pods = max(answered, current)
+    new = (answered * ratio + filled) / pods if pods else ratio
+    if -spec.tolerance_down() - SLACK <= new - 1 <= spec.tolerance_up() + SLACK:
+        return current
+    asked = math.ceil(min(new * pods, needs.MAX_NEED) - SLACK)
+    turned = (ratio < 1) != (new < 1) or (asked > current if new < 1 else asked < current)
+    return current if turned else asked
