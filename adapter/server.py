@@ -31,6 +31,7 @@ from budaiscaler.kube.resources import BUDAISCALERS
 from budaiscaler.sources.catalogue import Catalogue, SourceOptions, catalogue
 from budaiscaler.sources.gpu import exporters
 from budaiscaler.sources.gpu.readers import GpuOptions
+from budaiscaler.sources.operator_credentials import OperatorAccess
 
 NAME = "budaiscaler-adapter"
 CONTROLLER = "budaiscaler-controller"
@@ -50,7 +51,15 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
         ConfigurationError: the serving certificate cannot be had.
     """
     options = SourceOptions(
-        prometheus_url=settings.prometheus_url,
+        prometheus=OperatorAccess(
+            url=settings.prometheus_url,
+            bearer_token_file=settings.prometheus_bearer_token_file,
+            basic_auth_file=settings.prometheus_basic_auth_file,
+            ca_file=settings.prometheus_ca_file,
+            headers=settings.prometheus_header,
+            credentials_for=settings.prometheus_credentials_for,
+            enforced_label=settings.enforce_namespace_label,
+        ),
         timeout_s=settings.source_timeout,
         allow_ranges=settings.allow_source_ranges,
         gpu=GpuOptions(
@@ -90,7 +99,9 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
     )
     telemetry = Telemetry()
     telemetry.register(
-        EvaluatorCollector(evaluator, lambda: election.leading, lambda: sources.fetches)
+        EvaluatorCollector(
+            evaluator, lambda: election.leading, lambda: sources.fetches, lambda: sources.flights
+        )
     )
     certificate = ServedCertificate(_certificate_source(kube, settings), telemetry)
 

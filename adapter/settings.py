@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from budaiscaler.runtime.durations import Seconds
+from budaiscaler.runtime.lists import LABEL, Headers, Texts
 from budaiscaler.runtime.ranges import Ranges
 from budaiscaler.runtime.settings import ServerSettings
 from budaiscaler.sources.gpu.exporters import SELECTORS
@@ -43,6 +44,37 @@ class AdapterSettings(ServerSettings):
     prometheus_url: Annotated[
         str | None, Field(description="Prometheus of sources that name no endpoint.")
     ] = None
+    prometheus_bearer_token_file: Annotated[
+        Path | None,
+        Field(description="Token for the Prometheus of --prometheus-url; read again when rotated."),
+    ] = None
+    prometheus_basic_auth_file: Annotated[
+        Path | None, Field(description="user:password for it, instead of a token.")
+    ] = None
+    prometheus_ca_file: Annotated[
+        Path | None, Field(description="Authorities to check it by, instead of the system's.")
+    ] = None
+    prometheus_header: Annotated[
+        Headers,
+        Field(description='Header to send to it, for example "X-Scope-OrgID: ml"; repeatable.'),
+    ] = ()
+    prometheus_credentials_for: Annotated[
+        Texts,
+        Field(
+            description="Further base URLs, separated by commas, that all of these go to. Scalers "
+            "that ask there cannot send headers or credentials of their own."
+        ),
+    ] = ()
+    enforce_namespace_label: Annotated[
+        str,
+        Field(
+            pattern=LABEL,
+            description="Label that every selector of a scaler's PromQL must carry its namespace "
+            "under, at --prometheus-url and --prometheus-credentials-for; empty enforces none. "
+            "Have that Prometheus accept nobody without credentials, or scalers ask it by another "
+            "name.",
+        ),
+    ] = ""
     evaluation_interval: Annotated[
         Seconds, Field(ge=0.1, description="Between two evaluations of a scaler.")
     ] = 15.0
@@ -85,4 +117,9 @@ class AdapterSettings(ServerSettings):
     def _check_files(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_private_key_file is None):
             raise ValueError("tls-cert-file and tls-private-key-file belong together: set both")
+        if self.prometheus_bearer_token_file and self.prometheus_basic_auth_file:
+            raise ValueError(
+                "prometheus-bearer-token-file and prometheus-basic-auth-file exclude each other: "
+                "set one"
+            )
         return self

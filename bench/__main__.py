@@ -23,6 +23,10 @@ STEADY_SCALERS = 1000
 SETTLE_S = 40
 WRITES_FOR_S = 330
 """Longer than the five minutes within which a scaler writes that its load moved a little."""
+QUERIES_FOR_S = 60
+INTERVAL_S = 15
+DIFFERENT = 20
+"""Queries of the steady scalers."""
 ROUNDS = 5
 ROUND_S = 8
 
@@ -39,6 +43,7 @@ def main() -> None:
         asyncio.run(running.grow(STEADY_SCALERS, SCALERS))
         _say(f"{SCALERS} scalers created; settling for {SETTLE_S} s")
         time.sleep(SETTLE_S)
+        _merged_queries(running)
         _serving(running, Path(name))
         _report("adapter, resident, MiB", f"{running.resident_mib():.0f}", "below 200")
 
@@ -66,6 +71,16 @@ def _status_writes(running: Fleet) -> None:
     title = f"{STEADY_SCALERS} steady scalers, 1 % noise:"
     _report(f"{title} status writes/s", f"{writes:.1f}", "below 20")
     _report(f"{title} queries/s (20 different, each 15 s)", f"{asked:.1f}", "")
+
+
+def _merged_queries(running: Fleet) -> None:
+    before, started_s = running.figure("budaiscaler_source_queries_total"), time.monotonic()
+    time.sleep(QUERIES_FOR_S)
+    asked = running.figure("budaiscaler_source_queries_total") - before
+    intervals = (time.monotonic() - started_s) / INTERVAL_S
+    title = f"{SCALERS - STEADY_SCALERS} more whose PromQL differs in a label: queries an interval"
+    # Each asks for a total and for the number of its series: 2,000 if each asked for itself.
+    _report(title, f"{asked / intervals - DIFFERENT:.0f}", "below 100")
 
 
 def _serving(running: Fleet, directory: Path) -> None:

@@ -25,6 +25,8 @@ POD_CIDR = "127.201.0.1/16"
 CREATED_AT_A_TIME = 16
 NOISE = 0.01
 LOAD = 40.0
+MODELS_FROM = 1000
+"""Scalers from this number on have a query each, which differ in one label's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def running(directory: Path) -> Iterator[Fleet]:
         prometheus = stack.enter_context(RealPrometheus(directory / "prometheus"))
         exporter = stack.enter_context(Exporter())
         stack.enter_context(_noise(exporter))
+        for number in range(MODELS_FROM, 2 * MODELS_FROM):
+            exporter.set("model_load", LOAD, model=f"m{number}")
         prometheus.scrape(exporter.target)
         prometheus.wait_for("queue_depth", bool)
         installation = Installation(cluster, flags={"prometheus_url": prometheus.url})
@@ -143,9 +147,15 @@ def _scaler(number: int) -> dict[str, object]:
                     "targetMetric": "queue_depth",
                     "targetValue": "10",
                     "targetType": "AverageValue",
-                    # Twenty different queries: some scalers share one, as scalers do.
-                    "promQL": f"sum(queue_depth) + {number % 20} * 0",
+                    "promQL": _promql(number),
                 }
             ],
         },
     }
+
+
+def _promql(number: int) -> str:
+    if number >= MODELS_FROM:
+        return f'sum(model_load{{model="m{number}"}})'
+    # Twenty different queries: some scalers share one, as scalers do.
+    return f"sum(queue_depth) + {number % 20} * 0"

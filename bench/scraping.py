@@ -25,6 +25,7 @@ from budaiscaler.kube.pods import Pod
 from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import SourceRequest
+from budaiscaler.sources.credentials import PLAIN, RequestOptions
 from budaiscaler.sources.engine import EngineSource
 from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.pages import LIMITS, Pages
@@ -101,10 +102,18 @@ async def _serve(port: int) -> None:
     await asyncio.Event().wait()
 
 
+class _NoSecrets:
+    """Sources without credentials."""
+
+    async def options(self, namespace: str, source: MetricsSource) -> RequestOptions | NoData:
+        """Give none."""
+        return PLAIN
+
+
 async def _look(port: int) -> Cost:
     guard = AddressGuard((ip_network("127.0.0.0/8"),))
     fetcher = HttpFetcher(guard=guard, limits=LIMITS)
-    source = EngineSource(Pages(fetcher, 10.0, time.monotonic))
+    source = EngineSource(Pages(fetcher, 10.0, time.monotonic), _NoSecrets())
     target = Workload(Replicas(PODS, PODS), pods=tuple(map(_pod, range(PODS), _addresses())))
     requests = [
         SourceRequest("bench", _source(metric, value, port), INTERVAL_S / 2, target)

@@ -6,18 +6,26 @@ has none at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from budaiscaler.domain import conditions
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import Code, Decision, Stage
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator.evaluator import Evaluator
+from budaiscaler.sources.measuring import BOUNDS_S, Flights
 
 LIMITS = (Stage.TOLERANCE, Stage.GATE, Stage.BOUNDS)
 """Stages whose hold on the result is worth an alert, each a value of the label `limit`."""
@@ -30,11 +38,13 @@ class EvaluatorCollector(Collector):
     Attributes:
         leading: whether this copy holds the Lease.
         queries: queries really sent to sources so far.
+        flights: figures of those, by type of source.
     """
 
     evaluator: Evaluator
     leading: Callable[[], bool]
     queries: Callable[[], int]
+    flights: Callable[[], Mapping[SourceType, Flights]] = dict
 
     def collect(self) -> Iterable[Metric]:
         """Give every family; called in a thread, so it copies before it looks."""
@@ -45,6 +55,7 @@ class EvaluatorCollector(Collector):
             "budaiscaler_leader", "Whether this copy evaluates.", value=float(self.leading())
         )
         yield from self._totals()
+        yield from self._sources()
         yield from self._scalers()
 
     def _totals(self) -> Iterator[Metric]:
@@ -59,6 +70,23 @@ class EvaluatorCollector(Collector):
             ("watch_restarts", "Watches that broke off.", self.evaluator.scalers.restarts),
         ):
             yield CounterMetricFamily(f"budaiscaler_{name}", text, value=value)
+
+    def _sources(self) -> Iterator[Metric]:
+        latency = HistogramMetricFamily(
+            "budaiscaler_source_latency_seconds", "Time of fetches.", labels=("type",)
+        )
+        errors = CounterMetricFamily(
+            "budaiscaler_source_errors", "Fetches without data.", labels=("type", "reason")
+        )
+        for kind, flights in self.flights().items():
+            total, buckets = 0, []
+            for bound, count in zip((*BOUNDS_S, math.inf), flights.counts, strict=True):
+                total += count
+                buckets.append((f"{bound:g}".replace("inf", "+Inf"), float(total)))
+            latency.add_metric((str(kind),), buckets, flights.total_s)
+            for reason, count in list(flights.errors.items()):
+                errors.add_metric((str(kind), str(reason)), count)
+        yield from (latency, errors)
 
     def _scalers(self) -> Iterator[Metric]:
         scaler = ("namespace", "name")

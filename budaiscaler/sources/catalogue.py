@@ -12,15 +12,21 @@ from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.kube.port import Kube
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
+from budaiscaler.sources.credentials import SourceCredentials
 from budaiscaler.sources.custom import CustomSource
 from budaiscaler.sources.engine import EngineSource
 from budaiscaler.sources.external import ExternalSource
 from budaiscaler.sources.gpu.readers import GpuOptions, GpuReaders, gpu_readers
 from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.measuring import Flights
+from budaiscaler.sources.operator_credentials import OperatorAccess, OperatorCredentials
 from budaiscaler.sources.pages import LIMITS, Pages
 from budaiscaler.sources.pod import PodSource
+from budaiscaler.sources.prometheus_access import PrometheusAccess
 from budaiscaler.sources.resource import ResourceSource
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +34,13 @@ class SourceOptions:
     """What an operator sets for all sources.
 
     Attributes:
-        prometheus_url: Prometheus of sources that name none.
+        prometheus: the operator's own, and what is sent to it.
         timeout_s: longest time for one request.
         allow_ranges: addresses that may be asked though they are denied.
         gpu: where GPUs are read.
     """
 
-    prometheus_url: str | None = None
+    prometheus: OperatorAccess = field(default_factory=OperatorAccess)
     timeout_s: float = 10.0
     allow_ranges: tuple[IPv4Network | IPv6Network, ...] = ()
     gpu: GpuOptions = field(default_factory=GpuOptions)
@@ -50,6 +56,7 @@ class Catalogue:
     custom: CustomSource
     gpu: GpuReaders
     pages: Pages
+    credentials: SourceCredentials
 
     @property
     def by_type(self) -> Mapping[SourceType, Source]:
@@ -57,8 +64,8 @@ class Catalogue:
         return {
             SourceType.PROMETHEUS: self.prometheus,
             SourceType.EXTERNAL: self.external,
-            SourceType.POD: PodSource(self.pages),
-            SourceType.INFERENCE_ENGINE: EngineSource(self.pages),
+            SourceType.POD: PodSource(self.pages, self.credentials),
+            SourceType.INFERENCE_ENGINE: EngineSource(self.pages, self.credentials),
             SourceType.RESOURCE: self.resource,
             SourceType.CUSTOM: self.custom,
         }
@@ -69,23 +76,35 @@ class Catalogue:
         sources = (self.prometheus, self.external, self.resource, self.custom, self.pages)
         return sum(source.fetches for source in sources) + self.gpu.fetches
 
+    @property
+    def flights(self) -> Mapping[SourceType, Flights]:
+        """How long those took and why they failed, for telemetry."""
+        return {
+            SourceType.PROMETHEUS: self.prometheus.flights,
+            SourceType.EXTERNAL: self.external.flights,
+        }
+
 
 @asynccontextmanager
 async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalogue]:
     """Open the sources, and close them at the end."""
-    fetcher = HttpFetcher(guard=AddressGuard(options.allow_ranges), deadline_s=options.timeout_s)
+    guard = AddressGuard(options.allow_ranges)
+    fetcher = HttpFetcher(guard=guard, deadline_s=options.timeout_s)
+    tls, secrets = TlsContexts(), SecretReader(kube)
+    credentials = SourceCredentials(secrets, tls)
+    held = OperatorCredentials(options.prometheus, tls)
     prometheus = PrometheusSource(
-        default_endpoint=options.prometheus_url, deadline_s=options.timeout_s
+        PrometheusAccess(options.prometheus, held, credentials),
+        deadline_s=options.timeout_s,
+        guard=guard,
     )
-    external = ExternalSource(fetcher, kube)
-    pods = HttpFetcher(
-        guard=AddressGuard(options.allow_ranges), deadline_s=options.timeout_s, limits=LIMITS
-    )
+    external = ExternalSource(fetcher, kube, credentials)
+    pods = HttpFetcher(guard=guard, deadline_s=options.timeout_s, limits=LIMITS)
     pages = Pages(pods, options.timeout_s, time.monotonic)
     resource, custom = ResourceSource(kube), CustomSource(kube)
     try:
         async with gpu_readers(kube, fetcher, prometheus, options.gpu) as gpu:
-            yield Catalogue(prometheus, external, resource, custom, gpu, pages)
+            yield Catalogue(prometheus, external, resource, custom, gpu, pages, credentials)
     finally:
         await pages.close()
         await pods.close()
@@ -94,3 +113,6 @@ async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalog
         await resource.close()
         await custom.close()
         await fetcher.close()
+        await held.close()
+        await secrets.close()
+        await tls.close()

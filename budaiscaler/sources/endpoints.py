@@ -43,6 +43,6 @@ def public(endpoint: str) -> str:
 def origin(endpoint: str) -> str:
     """Scheme, host and port of a complete URL, the same however it is written."""
     parts = urlsplit(endpoint)
-    host = parts.hostname or ""
+    host = (parts.hostname or "").rstrip(".")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -6,6 +6,7 @@ from budaiscaler.domain.api.sources import EngineType
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import engines, scraping
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import Credentials
 from budaiscaler.sources.pages import Look
 from budaiscaler.sources.scraping import Looker, Question
 
@@ -13,8 +14,9 @@ from budaiscaler.sources.scraping import Looker, Question
 class EngineSource:
     """Reads the engine of each ready pod."""
 
-    def __init__(self, pages: Looker) -> None:
+    def __init__(self, pages: Looker, credentials: Credentials) -> None:
         self._pages = pages
+        self._credentials = credentials
 
     async def fetch(self, request: SourceRequest) -> Sample | NoData:
         """Ask the pods, or share their pages; see `Source.fetch`."""
@@ -23,7 +25,9 @@ class EngineSource:
             message = "inferenceEngineConfig must be set for a source of type inferenceEngine"
             return NoData(NoDataReason.BAD_ENDPOINT, message)
         port = str(config.metrics_port) if config.metrics_port else None
-        endpoint = scraping.endpoint(source, port=port, path=config.metrics_path)
+        endpoint = await scraping.endpoint(
+            self._credentials, request, port=port, path=config.metrics_path
+        )
         if isinstance(endpoint, NoData):
             return endpoint
         name, engine = source.target_metric, config.engine_type

@@ -26,19 +26,27 @@ from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import answers, endpoints
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.coalescing import Coalescer
+from budaiscaler.sources.credentials import Credentials, RequestOptions
+from budaiscaler.sources.measuring import Flights
 
 METRICS_API = "/apis/external.metrics.k8s.io/v1beta1"
 LOOK_UPS = 8
 """At once, on the API server."""
 
-Key = tuple[str, str, str, tuple[tuple[str, str], ...]]
+Key = tuple[str, str, str, str]
+"""Endpoint, namespace, metric, and the identity of what is sent along."""
 
 
 class Fetcher(Protocol):
     """What we ask of HTTP."""
 
     async def get(
-        self, endpoint: str, params: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        endpoint: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        options: RequestOptions,
     ) -> bytes | NoData:
         """GET a body within a time limit, or say why there is none."""
         ...
@@ -57,39 +65,48 @@ class ObjectReader(Protocol):
 
 
 class ExternalSource:
-    """Readings, shared by all scalers of a namespace that ask the same with the same headers."""
+    """Readings, shared by all of a namespace that ask the same with the same credentials."""
 
     def __init__(
         self,
         fetcher: Fetcher,
         kube: ObjectReader,
+        credentials: Credentials,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetcher = fetcher
         self._kube = kube
+        self._credentials = credentials
         self._clock = clock
         self._look_ups = asyncio.Semaphore(LOOK_UPS)
         self._coalescer: Coalescer[Key] = Coalescer(clock)
 
     @property
+    def flights(self) -> Flights:
+        """Figures of the requests really made."""
+        return self._coalescer.flights
+
+    @property
     def fetches(self) -> int:
-        """Requests really made, for telemetry."""
+        """How many those are."""
         return self._coalescer.fetches
 
     async def fetch(self, request: SourceRequest) -> Sample | NoData:
         """Ask, or share an answer; see `Source.fetch`."""
         source, namespace = request.source, request.namespace
-        headers = source.headers or {}
         if source.endpoint:
-            key = (source.endpoint, namespace, source.target_metric, tuple(sorted(headers.items())))
+            options = await self._credentials.options(namespace, source)
+            if isinstance(options, NoData):
+                return options
+            key = (source.endpoint, namespace, source.target_metric, options.identity)
             return await self._coalescer.get(
-                key, request.max_age_s, lambda: self._ask_endpoint(namespace, source)
+                key, request.max_age_s, lambda: self._ask_endpoint(namespace, source, options)
             )
         if (problem := _unaskable(source)) is not None:
             return problem
         return await self._coalescer.get(
-            ("", namespace, source.target_metric.lower(), ()),
+            ("", namespace, source.target_metric.lower(), ""),
             request.max_age_s,
             lambda: self._ask_cluster(namespace, source.target_metric.lower()),
         )
@@ -98,7 +115,9 @@ class ExternalSource:
         """Give up what is under way."""
         await self._coalescer.close()
 
-    async def _ask_endpoint(self, namespace: str, source: MetricsSource) -> Sample | NoData:
+    async def _ask_endpoint(
+        self, namespace: str, source: MetricsSource, options: RequestOptions
+    ) -> Sample | NoData:
         endpoint = endpoints.complete(source.endpoint or "")
         if endpoint is None:
             message = (
@@ -106,9 +125,8 @@ class ExternalSource:
             )
             return NoData(NoDataReason.BAD_ENDPOINT, message)
         metric = source.target_metric
-        body = await self._fetcher.get(
-            endpoint, {"namespace": namespace, "metric": metric}, source.headers or {}
-        )
+        params = {"namespace": namespace, "metric": metric}
+        body = await self._fetcher.get(endpoint, params, {}, options=options)
         if isinstance(body, NoData):
             return body
         number = answers.read_number(body, metric)

@@ -25,12 +25,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import endpoints
 from budaiscaler.sources.addresses import AddressGuard
+from budaiscaler.sources.credentials import PLAIN, RequestOptions
 from budaiscaler.sources.origins import LONGEST_PAUSE_S, REQUESTS, Origins
 
 MAX_BODY_BYTES = 4 * 2**20
 LOOKUPS = 8
 """Threads for DNS: a server of names that hangs keeps one for many seconds, and must not keep those
 that the rest of the process looks names up with."""
+
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class HttpFetcher:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         *,
-        deadline_s: float | None = None,
+        options: RequestOptions = PLAIN,
     ) -> bytes | NoData:
         """GET and give the body of a 200, or say what is wrong.
 
@@ -101,19 +104,26 @@ class HttpFetcher:
             endpoint: an http or https URL, complete; it may carry user and password.
             params: added to its query, unless it has one of that name.
             headers: sent with it; they appear in no message.
-            deadline_s: where it is to be shorter than that of all.
+            options: what else is sent, how its certificate is checked, and how long it may take.
         """
         parts = urlsplit(endpoint)
         given = parse_qs(parts.query, keep_blank_values=True)
         added = {name: value for name, value in params.items() if name not in given}
         sent = {"user-agent": "budaiscaler"} | {k.lower(): value for k, value in headers.items()}
+        sent |= options.headers
         if parts.username is not None and "authorization" in sent:
-            message = "endpoint has a user and headers have Authorization: leave one of them out"
+            message = (
+                "endpoint has a user, and auth or headers have an Authorization: leave one of "
+                "them out"
+            )
             return NoData(NoDataReason.BAD_ENDPOINT, message)
         sent["accept-encoding"] = "identity"
         origin = endpoints.origin(endpoint)
         return await self._origins.ask(
-            origin, lambda: self._ask(origin, endpoint, added, sent), deadline_s
+            origin,
+            lambda: self._ask(origin, endpoint, added, sent, options),
+            deadline_s=options.deadline_s,
+            way=(options.tls, options.server_name),
         )
 
     async def close(self) -> None:
@@ -123,13 +133,25 @@ class HttpFetcher:
         await self._resolver.close()
 
     async def _ask(
-        self, origin: str, url: str, params: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        origin: str,
+        url: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        options: RequestOptions,
     ) -> bytes | NoData:
         session = self._session or self._open()
         try:
             async with session.get(
-                url, params=params, headers=headers, allow_redirects=False
+                url,
+                params=params,
+                headers=headers,
+                allow_redirects=False,
+                ssl=True if options.tls is None else options.tls,
+                server_hostname=options.server_name,
             ) as response:
+                if response.status in _REFUSED:
+                    options.refused()
                 problem = _problem(response, origin)
                 return problem or await _body(response, origin, self._limits.body_bytes)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -207,8 +229,8 @@ def _problem(response: aiohttp.ClientResponse, origin: str) -> NoData | None:
             "where it points"
         )
         return NoData(NoDataReason.BAD_ENDPOINT, message)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        message = f"{origin} refuses our credentials (HTTP {status}): check headers"
+    if status in _REFUSED:
+        message = f"{origin} refuses our credentials (HTTP {status}): check headers and auth"
         return NoData(NoDataReason.HTTP_ERROR, message)
     if status == HTTPStatus.NOT_FOUND:
         message = f"{origin} has nothing there (HTTP 404): check the path of endpoint"
@@ -250,8 +272,8 @@ def _explain(error: Exception, origin: str) -> NoData:
         message = f"the host of {origin} is not known: check endpoint for a typo"
     elif isinstance(error, aiohttp.ClientConnectorCertificateError):
         message = (
-            f"the certificate of {origin} is not trusted, or not for that host: use one of a "
-            "public authority, or http"
+            f"the certificate of {origin} is not trusted, or not for that host: set tls.caBundle "
+            "to its authority, or tls.serverName to its name"
         )
     elif isinstance(error, aiohttp.ClientSSLError):
         message = f"{origin} does not speak TLS as we do: check the scheme and port of endpoint"

@@ -1,198 +1,188 @@
-"""PromQL in threads: instant queries, shared by all scalers that ask the same of the same server.
-
-Servers that users name share two pools of threads. In one are those whose last answer came, in the
-other those that nobody has heard of yet or that do not answer: they wait for each other only. The
-operator's own Prometheus has threads to itself. A thread cannot be ended from outside; while it
-looks up a host, which may take a minute, not even its connection can be cut. So a server that keeps
-`QUERIES_PER_SERVER` threads beyond their time is not asked before one of them ends.
-"""
+"""PromQL of all scalers, shared by those that ask the same of the same server in the same way."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
+from budaiscaler.domain.api import promql
+from budaiscaler.domain.api.promql_enforcing import enforce
+from budaiscaler.domain.api.sources import MetricsSource, TargetType
 from budaiscaler.domain.readings import NoData, NoDataReason
-from budaiscaler.sources import dialling, prometheus
+from budaiscaler.sources import dialling
+from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Sample, SourceRequest
-from budaiscaler.sources.breaker import Breaker
+from budaiscaler.sources.batching import Batches
 from budaiscaler.sources.coalescing import Coalescer
-from budaiscaler.sources.endpoints import normalise_endpoint, public
+from budaiscaler.sources.measuring import Flights
+from budaiscaler.sources.prometheus_access import PrometheusAccess
+from budaiscaler.sources.query_threads import Access, QueryThreads
 
-THREADS = 32
-"""Of each of the two pools."""
-QUERIES_PER_SERVER = 4
-FORGET_AFTER_S = 3600.0
-"""A server that nobody asked for so long loses its connections."""
-
-_SERVERS_FAULT = frozenset(
-    {
-        NoDataReason.UNREACHABLE,
-        NoDataReason.TIMEOUT,
-        NoDataReason.UNKNOWN_HOST,
-        NoDataReason.HTTP_ERROR,
-    }
-)
-
-_NO_TURN = NoData(
-    NoDataReason.TIMEOUT,
-    "the query had no turn: too many other servers do not answer; mend or remove their endpoints",
-)
-"""Says nothing of the server that was to be asked."""
-
-
-@dataclass(slots=True)
-class _Server:
-    """What is kept of one endpoint: idle connections, a limit, and whether it answers at all.
-
-    Attributes:
-        answers: whether the last query was answered.
-        overdue: threads whose time is over and that have not ended yet.
-    """
-
-    endpoint: str
-    breaker: Breaker
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUERIES_PER_SERVER))
-    idle: list[prometheus.Connection] = field(default_factory=list)
-    asked_at_s: float = 0.0
-    answers: bool = False
-    overdue: int = 0
-
-    def close(self) -> None:
-        """Give up idle connections."""
-        while self.idle:
-            self.idle.pop().close()
-
-    def wait_for_end(self, thread: asyncio.Future[tuple[float, ...] | NoData]) -> None:
-        """Count a thread as overdue until it ends."""
-        self.overdue += 1
-        thread.add_done_callback(self._ended)
-
-    def _ended(self, thread: asyncio.Future[tuple[float, ...] | NoData]) -> None:
-        self.overdue -= 1
-        if not thread.cancelled():
-            thread.exception()  # nobody wants to know any more
+Key = tuple[str, str, str]
+"""Endpoint, the identity of what is sent along, and the expression."""
 
 
 class PrometheusSource:
-    """Instant queries of all scalers.
+    """Readings of PromQL.
 
     Args:
-        default_endpoint: the operator's own Prometheus, for sources that name none.
+        access: says which server is asked, and how.
         deadline_s: longest time for one query, waiting for a thread included.
+        guard: which addresses servers that the operator did not name may have.
         clock: monotonic seconds.
         resolve: looks up hosts.
     """
 
     def __init__(
         self,
+        access: PrometheusAccess,
         *,
-        default_endpoint: str | None = None,
         deadline_s: float = 10.0,
+        guard: AddressGuard,
         clock: Callable[[], float] = time.monotonic,
         resolve: dialling.Resolve = dialling.resolve,
     ) -> None:
-        self._own_endpoint = normalise_endpoint(default_endpoint)
-        self._deadline_s = deadline_s
+        self._access = access
         self._clock = clock
-        self._resolve = resolve
-        self._servers: dict[str, _Server] = {}
-        self._own_threads = ThreadPoolExecutor(QUERIES_PER_SERVER, "prometheus-own")
-        self._answering_threads = ThreadPoolExecutor(THREADS, "prometheus-answering")
-        self._other_threads = ThreadPoolExecutor(THREADS, "prometheus-other")
-        self._coalescer: Coalescer[tuple[str, str]] = Coalescer(clock)
+        self._threads = QueryThreads(
+            deadline_s=deadline_s, clock=clock, resolve=resolve, guard=guard
+        )
+        self._coalescer: Coalescer[Key] = Coalescer(clock)
+        self._batches = Batches(clock, self._coalescer.flights)
+
+    @property
+    def flights(self) -> Flights:
+        """Figures of the queries really sent."""
+        return self._coalescer.flights
 
     @property
     def fetches(self) -> int:
-        """Queries really sent, for telemetry."""
-        return self._coalescer.fetches
+        """How many those are."""
+        return self._coalescer.fetches + self._batches.fetches
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Of the servers that are remembered."""
+        return self._threads.endpoints
 
     async def fetch(self, request: SourceRequest) -> Sample | NoData:
-        """Query, or share an answer; see `Source.fetch`."""
-        named = request.source.endpoint
-        endpoint = normalise_endpoint(named) if named else self._own_endpoint
-        if isinstance(endpoint, NoData):
-            return endpoint
+        """Query, or share an answer; see `Source.fetch`.
+
+        Of a total the number of series that it is made of is asked for beside it: a sum over half
+        of the pods looks like half of the load.
+        """
+        access = await self._access.access(request.namespace, request.source)
+        if isinstance(access, NoData):
+            return access
         expression = request.source.prom_ql or ""
-        server = self._server(endpoint)
-        return await self._coalescer.get(
-            (endpoint, expression), request.max_age_s, lambda: self._query(server, expression)
+        count = _count_of(request.source)
+        if count is None:
+            return await self._query(access, expression, request.max_age_s)
+        found, counted = await asyncio.gather(
+            self._query(access, expression, request.max_age_s),
+            self._query(access, count, request.max_age_s),
         )
+        if isinstance(found, NoData):
+            return found
+        return dataclasses.replace(found, answered=_series(counted))
+
+    async def warm_up(
+        self, request: SourceRequest, window_s: float, step_s: float
+    ) -> list[tuple[float, float]] | NoData:
+        """Give what the source would have told: an age in seconds and a number, oldest first.
+
+        Times with no number, or with one that is no reading, are left out: a gap is a gap.
+        """
+        access = await self._access.access(request.namespace, request.source)
+        if isinstance(access, NoData):
+            return access
+        asked = _enforced(access, request.source.prom_ql or "")
+        if isinstance(asked, NoData):
+            return asked
+        now_s = time.time()
+        span = (now_s - window_s, now_s)
+        points = await self._threads.ask(
+            access,
+            lambda connection, until_s: connection.query_range(asked, span, step_s, until_s),
+        )
+        if isinstance(points, NoData):
+            return points
+        target_type, _ = promql.target_type(request.source)
+        is_total = target_type is TargetType.AVERAGE_VALUE
+        history = []
+        for point in points:
+            total = math.fsum(point.values)
+            value = total if is_total else total / len(point.values)
+            if math.isfinite(value) and value >= 0:
+                history.append((max(0.0, now_s - point.at_s), value))
+        return history
 
     async def close(self) -> None:
         """Give up what is under way, so that no thread outlives us for long."""
         await self._coalescer.close()
-        for server in self._servers.values():
-            server.close()
-        for threads in (self._own_threads, self._answering_threads, self._other_threads):
-            threads.shutdown(wait=False, cancel_futures=True)
+        await self._batches.close()
+        self._threads.close()
 
-    def _server(self, endpoint: str) -> _Server:
-        now_s = self._clock()
-        server = self._servers.get(endpoint)
-        if server is None:
-            for known in list(self._servers.values()):
-                if now_s - known.asked_at_s > FORGET_AFTER_S:
-                    self._servers.pop(known.endpoint).close()
-            server = _Server(endpoint, Breaker(trial_s=self._deadline_s))
-            self._servers[endpoint] = server
-        server.asked_at_s = now_s
-        return server
+    async def _query(self, access: Access, expression: str, max_age_s: float) -> Sample | NoData:
+        asked = _enforced(access, expression)
+        if isinstance(asked, NoData):
+            return asked
+        place = (access.endpoint, access.options.identity)
+        merged = await self._batches.ask(
+            place,
+            asked,
+            max_age_s,
+            lambda query, label: self._send_merged(access, query, label),
+            apart=access.label[0] if access.label is not None else "",
+        )
+        if merged is not None:
+            return merged
+        return await self._coalescer.get(
+            (*place, asked), max_age_s, lambda: self._send(access, asked)
+        )
 
-    async def _query(self, server: _Server, expression: str) -> Sample | NoData:
-        async with server.slots:
-            if (refusal := self._refusal(server)) is not None:
-                return refusal
-            answer = await self._ask(server, expression)
-        now_s = self._clock()
-        if answer is _NO_TURN:
-            return _NO_TURN
-        if isinstance(answer, NoData) and answer.reason in _SERVERS_FAULT:
-            server.answers = False
-            server.breaker.failed(answer, now_s)
-        else:
-            server.answers = True
-            server.breaker.succeeded()
-        return answer if isinstance(answer, NoData) else Sample(answer, now_s)
+    async def _send_merged(
+        self, access: Access, expression: str, label: str
+    ) -> dict[str, float] | NoData:
+        return await self._threads.ask(
+            access, lambda connection, until_s: connection.query_by(expression, label, until_s)
+        )
 
-    def _refusal(self, server: _Server) -> NoData | None:
-        if server.overdue >= QUERIES_PER_SERVER:
-            return server.breaker.last or _late(server)
-        return server.breaker.refusal(self._clock())
-
-    async def _ask(self, server: _Server, expression: str) -> tuple[float, ...] | NoData:
-        if server.idle:
-            connection = server.idle.pop()
-        else:
-            connection = prometheus.Connection(server.endpoint, self._deadline_s, self._resolve)
-        # Not the clock of tests: in the thread time is real.
-        until_s = time.monotonic() + self._deadline_s
-        query = self._threads(server).submit(connection.query, expression, until_s)
-        thread = asyncio.wrap_future(query)
-        try:
-            await asyncio.wait((thread,), timeout=self._deadline_s)
-        except asyncio.CancelledError:
-            connection.cut()
-            thread.cancel()
-            raise
-        if thread.done():
-            server.idle.append(connection)
-            return thread.result()
-        if query.cancel():
-            return _NO_TURN
-        connection.cut()
-        server.wait_for_end(thread)
-        return _late(server)
-
-    def _threads(self, server: _Server) -> ThreadPoolExecutor:
-        if server.endpoint == self._own_endpoint:
-            return self._own_threads
-        return self._answering_threads if server.answers else self._other_threads
+    async def _send(self, access: Access, expression: str) -> Sample | NoData:
+        answer = await self._threads.ask(
+            access, lambda connection, until_s: connection.query(expression, until_s)
+        )
+        return answer if isinstance(answer, NoData) else Sample(answer, self._clock())
 
 
-def _late(server: _Server) -> NoData:
-    message = f"{public(server.endpoint)} did not answer in time; is the query too expensive?"
-    return NoData(NoDataReason.TIMEOUT, message)
+def _enforced(access: Access, expression: str) -> str | NoData:
+    """The expression as it may be asked there."""
+    if access.label is None:
+        return expression
+    enforced = enforce(expression, *access.label)
+    if enforced is not None:
+        return enforced
+    message = (
+        f"promQL cannot be limited to the series of this namespace ({access.label[0]}): write it "
+        "with selectors and functions of stable Prometheus only, without info() and without "
+        "comments in place of a selector"
+    )
+    return NoData(NoDataReason.BAD_QUERY, message)
+
+
+def _count_of(source: MetricsSource) -> str | None:
+    target_type, _ = promql.target_type(source)
+    if target_type is not TargetType.AVERAGE_VALUE:
+        return None
+    return promql.count_query(source.prom_ql or "")
+
+
+def _series(counted: Sample | NoData) -> int | None:
+    """How many series there are; None when that is not known, which is not none of them."""
+    if isinstance(counted, NoData):
+        return 0 if counted.reason is NoDataReason.EMPTY_RESULT else None
+    total = math.fsum(counted.values)
+    return int(total) if math.isfinite(total) else None

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import answers
+from budaiscaler.sources.credentials import PLAIN, RequestOptions
 from budaiscaler.sources.exposition import Series, Text
 from budaiscaler.sources.http import Limits
 
@@ -53,7 +54,7 @@ class Fetcher(Protocol):
         params: Mapping[str, str],
         headers: Mapping[str, str],
         *,
-        deadline_s: float | None = None,
+        options: RequestOptions = PLAIN,
     ) -> bytes | NoData:
         """GET a body within a time limit, or say why there is none."""
         ...
@@ -65,13 +66,14 @@ class Address:
 
     Attributes:
         uid: of the pod; another one may get its address.
-        timeout_s: of a request, where it is to be shorter than usual.
+        identity: of the options: who may share an answer.
+        options: what is sent beside.
     """
 
     uid: str
     url: str
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    timeout_s: float | None = None
+    identity: str = ""
+    options: RequestOptions = field(default=PLAIN, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +210,8 @@ class Pages:
                 body = await self._fetcher.get(
                     address.url,
                     {},
-                    _HEADERS | dict(address.headers),
-                    deadline_s=address.timeout_s,
+                    _HEADERS,
+                    options=address.options,
                 )
         except TimeoutError:
             message = "it was not asked in time: too many pods do not answer"

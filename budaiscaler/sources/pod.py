@@ -7,6 +7,7 @@ import math
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import engines, scraping
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import Credentials
 from budaiscaler.sources.measures import total
 from budaiscaler.sources.pages import Look
 from budaiscaler.sources.scraping import Looker, Question
@@ -15,13 +16,14 @@ from budaiscaler.sources.scraping import Looker, Question
 class PodSource:
     """Reads one number off each ready pod."""
 
-    def __init__(self, pages: Looker) -> None:
+    def __init__(self, pages: Looker, credentials: Credentials) -> None:
         self._pages = pages
+        self._credentials = credentials
 
     async def fetch(self, request: SourceRequest) -> Sample | NoData:
         """Ask the pods, or share their pages; see `Source.fetch`."""
         source = request.source
-        endpoint = scraping.endpoint(source)
+        endpoint = await scraping.endpoint(self._credentials, request)
         if isinstance(endpoint, NoData):
             return endpoint
         name = source.target_metric

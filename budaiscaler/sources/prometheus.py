@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from prometheus_api_client.prometheus_connect import PrometheusConnect
@@ -24,13 +26,19 @@ from urllib3.util.retry import Retry
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources import dialling, results
+from budaiscaler.sources.addresses import AddressGuard
+from budaiscaler.sources.credentials import RequestOptions
 from budaiscaler.sources.endpoints import public
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 8 * 2**20
 CONNECT_TIMEOUT_S = 2.0
 _CHUNK = 64 * 1024
 _BAD_QUERY_CODES = frozenset({400, 422})
 """Prometheus answers 400 for what does not parse and 422 for what cannot be executed."""
+
+_CREDENTIALS_CODES = frozenset({401, 403})
 
 _NO_SOCKET = (AttributeError, OSError, RuntimeError, ValueError)
 """What urllib3 raises for a connection that has no socket yet, or none any more."""
@@ -50,15 +58,35 @@ class _TooLargeError(requests.RequestException):
 
 
 class Connection:
-    """A connection to one server, for one query at a time."""
+    """A connection to one server, for one query at a time.
 
-    def __init__(self, endpoint: str, read_timeout_s: float, resolve: dialling.Resolve) -> None:
+    Args:
+        endpoint: base URL.
+        read_timeout_s: longest wait for the next bytes.
+        resolve: looks up the host.
+        options: what is sent along, and how the certificate is checked.
+        guard: which addresses may be asked; None for a server of the operator's own.
+
+    Attributes:
+        is_refused: whether the server did not accept our credentials for the last query.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        read_timeout_s: float,
+        resolve: dialling.Resolve,
+        options: RequestOptions,
+        guard: AddressGuard | None,
+    ) -> None:
         self._endpoint = endpoint
-        self._adapter = _BoundedAdapter(resolve)
+        self.is_refused = False
+        self._adapter = _BoundedAdapter(resolve, options, guard)
         session = requests.Session()
         session.trust_env = False  # neither proxies nor a netrc of the operator's machine
         self._client = PrometheusConnect(
             url=endpoint,
+            headers=dict(options.headers),
             session=session,
             timeout=(CONNECT_TIMEOUT_S, read_timeout_s),  # type: ignore[arg-type] # a pair is fine
             method="POST",
@@ -73,9 +101,33 @@ class Connection:
 
         Only looking up the host may take longer.
         """
+        return self._ask(
+            lambda: results.read_result(self._client.custom_query(expression)), until_s
+        )
+
+    def query_by(self, expression: str, label: str, until_s: float) -> dict[str, float] | NoData:
+        """Ask for a vector, of which each series has this one label."""
+        return self._ask(
+            lambda: results.read_by_label(self._client.custom_query(expression), label), until_s
+        )
+
+    def query_range(
+        self, expression: str, span: tuple[float, float], step_s: float, until_s: float
+    ) -> tuple[results.Point, ...] | NoData:
+        """Ask for a value every `step_s` between two times, in seconds of the epoch."""
+        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in span)
+        return self._ask(
+            lambda: results.read_points(
+                self._client.custom_query_range(expression, start, end, f"{step_s:g}")
+            ),
+            until_s,
+        )
+
+    def _ask(self, ask: Callable[[], T | NoData], until_s: float) -> T | NoData:
         self._adapter.begin(until_s)
+        self.is_refused = False
         try:
-            return results.read_result(self._client.custom_query(expression))
+            return ask()
         except (
             requests.RequestException,
             ValueError,
@@ -83,6 +135,8 @@ class Connection:
             TypeError,
             RecursionError,
         ) as error:
+            if isinstance(error, _RefusedError):
+                self.is_refused = error.status in _CREDENTIALS_CODES
             return _explain(error, public(self._endpoint))
 
     def cut(self) -> None:
@@ -97,9 +151,13 @@ class Connection:
 class _BoundedAdapter(HTTPAdapter):
     """Reads a body up to a limit and until a time, and can be cut off from another thread."""
 
-    def __init__(self, resolve: dialling.Resolve) -> None:
+    def __init__(
+        self, resolve: dialling.Resolve, options: RequestOptions, guard: AddressGuard | None
+    ) -> None:
         super().__init__(max_retries=Retry(total=0, redirect=0))
-        self._resolve = resolve
+        self._dialling = dialling.Dialling(
+            resolve, self._left_s, CONNECT_TIMEOUT_S, guard, options.tls, options.server_name
+        )
         self._until_s = math.inf
         self._is_cut = False
         self._connection: Any = None
@@ -117,6 +175,7 @@ class _BoundedAdapter(HTTPAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         kwargs["stream"] = True
+        _move_to_body(request)
         response = self._response = super().send(request, *args, **kwargs)
         body = bytearray()
         self._demand_time(response)
@@ -153,8 +212,16 @@ class _BoundedAdapter(HTTPAdapter):
 
     def _dial(self, kind: type[dialling.Http], *args: Any, **kwargs: Any) -> dialling.Http:
         self._connection = connection = kind(*args, **kwargs)
-        connection.dialling = dialling.Dialling(self._resolve, self._left_s, CONNECT_TIMEOUT_S)
+        connection.dialling = self._dialling
         return connection
+
+
+def _move_to_body(request: requests.PreparedRequest) -> None:
+    """Send the parameters as a form: the client posts them in the URL, whose length is limited."""
+    url, _, form = (request.url or "").partition("?")
+    request.url, request.body = url, form
+    request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+    request.headers["Content-Length"] = str(len(form))
 
 
 def _explain(error: Exception, endpoint: str) -> NoData:
@@ -168,12 +235,32 @@ def _explain(error: Exception, endpoint: str) -> NoData:
         return NoData(
             NoDataReason.TIMEOUT, f"{endpoint} did not answer in time; is the query too expensive?"
         )
+    if isinstance(error, requests.exceptions.InvalidURL):
+        message = "endpoint has no usable host: write a name, or an address in its usual form"
+        return NoData(NoDataReason.BAD_ENDPOINT, message)
     if isinstance(error, requests.ConnectionError):
-        if _is_unknown_host(error):
-            message = f"the host of {endpoint} is not known: check endpoint for a typo"
-            return NoData(NoDataReason.UNKNOWN_HOST, message)
-        return NoData(NoDataReason.UNREACHABLE, f"{endpoint} cannot be reached: check that it runs")
+        return _explain_connection(error, endpoint)
     return NoData(NoDataReason.BAD_ANSWER, f"{endpoint} did not answer as a Prometheus does")
+
+
+def _explain_connection(error: requests.ConnectionError, endpoint: str) -> NoData:
+    cause = _cause(error)
+    if isinstance(cause, NameResolutionError):
+        message = f"the host of {endpoint} is not known: check endpoint for a typo"
+        return NoData(NoDataReason.UNKNOWN_HOST, message)
+    if isinstance(cause, dialling.DeniedAddressError):
+        message = (
+            f"{endpoint} leads to {cause.denied}, which no source may ask: use the address of a "
+            "service or pod, or have the operator open the range with --allow-source-ranges"
+        )
+        return NoData(NoDataReason.DENIED_ADDRESS, message)
+    if isinstance(error, requests.exceptions.SSLError):
+        message = (
+            f"the certificate of {endpoint} is not trusted, or not for that host, or it speaks no "
+            "TLS: set tls.caBundle to its authority, or tls.serverName to its name, or use http"
+        )
+        return NoData(NoDataReason.UNREACHABLE, message)
+    return NoData(NoDataReason.UNREACHABLE, f"{endpoint} cannot be reached: check that it runs")
 
 
 def _explain_status(error: _RefusedError, endpoint: str) -> NoData:
@@ -182,10 +269,11 @@ def _explain_status(error: _RefusedError, endpoint: str) -> NoData:
         return NoData(
             NoDataReason.BAD_QUERY, f"Prometheus refuses promQL: {detail or 'it does not parse'}"
         )
-    if error.status in {401, 403}:
-        return NoData(
-            NoDataReason.HTTP_ERROR, f"{endpoint} refuses our credentials (HTTP {error.status})"
+    if error.status in _CREDENTIALS_CODES:
+        message = (
+            f"{endpoint} refuses our credentials (HTTP {error.status}): check auth and headers"
         )
+        return NoData(NoDataReason.HTTP_ERROR, message)
     if error.status == requests.codes["not_found"]:
         message = f"{endpoint} has no /api/v1/query (HTTP 404): check the path of endpoint"
         return NoData(NoDataReason.BAD_ENDPOINT, message)
@@ -198,9 +286,7 @@ def _explain_status(error: _RefusedError, endpoint: str) -> NoData:
     return NoData(NoDataReason.HTTP_ERROR, f"{endpoint} answered HTTP {error.status}")
 
 
-def _is_unknown_host(error: BaseException) -> bool:
-    """Look through what `requests` wraps; urllib3 names the failed resolution as its reason."""
+def _cause(error: BaseException) -> object:
+    """Look through what `requests` wraps; urllib3 keeps the last failure as its reason."""
     cause = error.args[0] if error.args else None
-    return isinstance(cause, NameResolutionError) or isinstance(
-        getattr(cause, "reason", None), NameResolutionError
-    )
+    return getattr(cause, "reason", None) or cause

@@ -20,12 +20,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from budaiscaler.domain import readings
-from budaiscaler.domain.api import durations
-from budaiscaler.domain.api.sources import MetricsSource
-from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.pods import Pod
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import PLAIN, Credentials, RequestOptions
 from budaiscaler.sources.pages import Address, Look
 
 DEADLINE_S = 25.0
@@ -63,8 +61,7 @@ class Endpoint:
     scheme: str
     port: str
     path: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    timeout_s: float | None
+    options: RequestOptions = field(default=PLAIN, repr=False)
 
     def address(self, pod: Pod) -> Address | NoData:
         """That of one pod."""
@@ -80,30 +77,28 @@ class Endpoint:
             return NoData(NoDataReason.BAD_ENDPOINT, message)
         host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
         url = f"{self.scheme}://{host}:{port}{self.path}"
-        return Address(pod.uid, url, self.headers, self.timeout_s)
+        return Address(pod.uid, url, self.options.identity, self.options)
 
 
-def endpoint(
-    source: MetricsSource, *, port: str | None = None, path: str | None = None
+async def endpoint(
+    credentials: Credentials,
+    request: SourceRequest,
+    *,
+    port: str | None = None,
+    path: str | None = None,
 ) -> Endpoint | NoData:
     """Read where a source's pods serve; `port` and `path` go before its own."""
+    source = request.source
     asked_port = port or source.port or DEFAULT_PORT
     if asked_port.isdigit() and not 1 <= int(asked_port) <= 65535:  # noqa: PLR2004 - all there are
         message = f"port {asked_port} does not exist: write a number up to 65535, or a port's name"
         return NoData(NoDataReason.BAD_ENDPOINT, message)
-    try:
-        timeout_s = durations.parse_s(source.scrape_timeout) if source.scrape_timeout else None
-    except InvalidSpecError as error:
-        return NoData(NoDataReason.BAD_ENDPOINT, f"scrapeTimeout: {error}")
+    options = await credentials.options(request.namespace, source)
+    if isinstance(options, NoData):
+        return options
     # Without the slash, a path could continue the host.
     asked_path = "/" + (path or source.path or DEFAULT_PATH).removeprefix("/")
-    return Endpoint(
-        str(source.protocol_type or "http"),
-        asked_port,
-        asked_path,
-        tuple(sorted((source.headers or {}).items())),
-        timeout_s or None,
-    )
+    return Endpoint(str(source.protocol_type or "http"), asked_port, asked_path, options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,3 +180,36 @@ _words = st.sampled_from(_WORDS.split())
 def test_any_text_has_an_answer(expression: str) -> None:
     """Nonsense is a level; nothing is raised."""
     assert promql.is_total(expression) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "count"),
+    [
+        ("sum(queue)", "count(queue{})"),
+        ("(sum by (model) (rate(q[5m])) / 60) or vector(0)", "count(rate(q{}[300000ms]))"),
+        ('2 * sum(queue{a=~"x|y"})', 'count(queue{a=~"x|y"})'),
+        ("sum(a * on(x) b)", "count(a{} * on (x) b{})"),
+        ("sum(sum by (pod) (a))", "count(sum by (pod) (a{}))"),
+        ("sum(a > bool 0)", "count(a{} > bool 0.0)"),
+        pytest.param("count(queue)", None, id="is-its-own-load"),
+        pytest.param("sum(queue > 0)", None, id="a-filter"),
+        pytest.param("sum(a and b)", None, id="a-set"),
+        pytest.param("sum(topk(3, a))", None, id="a-choice"),
+        pytest.param("avg(queue)", None, id="a-level"),
+        pytest.param("sum(a) / sum(b)", None, id="a-ratio"),
+        pytest.param("sum(a) or b", None, id="or-something"),
+        pytest.param("sum(a", None, id="no-promql"),
+        pytest.param("sum(info(a))", None, id="not-understood"),
+        pytest.param("sum(a @ -1)", None, id="a-panic"),
+        pytest.param("sum(a @ 1e30)", None, id="too-late"),
+    ],
+)
+def test_how_many_series_a_sum_is_made_of(expression: str, count: str | None) -> None:
+    """The number is asked for where it says what is missing, not where it is the load itself."""
+    assert promql.count_query(expression) == count
+
+
+@pytest.mark.parametrize("moment", ["offset 1e30", "offset 9999999999999999999", "@ -1", "@ 1e30"])
+def test_times_beyond_all_measure(moment: str) -> None:
+    """The parser panics on some, which no handler of errors catches; they take nobody down."""
+    assert promql.is_total(f"sum(a {moment})") in (True, False)

@@ -12,7 +12,10 @@ import pytest
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.sources.credentials import RequestOptions, SourceCredentials
 from budaiscaler.sources.external import ExternalSource
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
 from tests import samples
 from tests.evaluator.world import NAMESPACE, World, loop_s
 
@@ -30,7 +33,12 @@ class Endpoint:
     answer: bytes | NoData
 
     async def get(
-        self, endpoint: str, params: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        endpoint: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        options: RequestOptions,
     ) -> bytes | NoData:
         return self.answer
 
@@ -50,7 +58,10 @@ def external(metric: str = "chat", **fields: Any) -> dict[str, Any]:
 def add(world: World, answer: bytes | NoData, *sources: dict[str, Any]) -> Endpoint:
     """Add a workload of four replicas with an external source that answers so."""
     endpoint = Endpoint(answer)
-    world.sources[SourceType.EXTERNAL] = ExternalSource(endpoint, world.kube, clock=loop_s)
+    credentials = SourceCredentials(SecretReader(world.kube, clock=loop_s), TlsContexts())
+    world.sources[SourceType.EXTERNAL] = ExternalSource(
+        endpoint, world.kube, credentials, clock=loop_s
+    )
     world.add("chat", replicas=4, metricsSources=list(sources or [external()]))
     return endpoint
 

@@ -12,11 +12,13 @@ import pytest
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.resources import PODS
+from budaiscaler.sources.credentials import PLAIN, RequestOptions
 from budaiscaler.sources.engine import EngineSource
 from budaiscaler.sources.pages import Pages
 from budaiscaler.sources.pod import PodSource
 from tests import samples
 from tests.evaluator.world import NAMESPACE, World, loop_s
+from tests.sources.pods import credentials
 
 pytestmark = pytest.mark.looptime
 
@@ -39,7 +41,7 @@ class Pods:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         *,
-        deadline_s: float | None = None,
+        options: RequestOptions = PLAIN,
     ) -> Body:
         await asyncio.sleep(0)
         body = self.bodies[int(endpoint.split(":")[1].rpartition(".")[2])]
@@ -77,8 +79,8 @@ def add(world: World, *sources: dict[str, Any]) -> Pods:
     """Add a workload of four replicas whose pods have these sources."""
     pods = Pods(world)
     pages = Pages(pods, 10.0, loop_s)
-    world.sources[SourceType.POD] = PodSource(pages)
-    world.sources[SourceType.INFERENCE_ENGINE] = EngineSource(pages)
+    world.sources[SourceType.POD] = PodSource(pages, credentials())
+    world.sources[SourceType.INFERENCE_ENGINE] = EngineSource(pages, credentials())
     world.add("chat", replicas=4, metricsSources=list(sources))
     pods.set_ready(ready=True)
     return pods

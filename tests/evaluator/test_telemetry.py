@@ -8,9 +8,11 @@ from importlib.metadata import version
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
+from budaiscaler.sources.measuring import Flights
 from tests import samples
 from tests.evaluator.world import World
 
@@ -160,3 +162,28 @@ async def test_a_copy_that_does_not_lead_says_so(world: World) -> None:
     assert registry.get_sample_value("budaiscaler_leader") == 0
     assert registry.get_sample_value("budaiscaler_build_info", {"version": VERSION}) == 1
     assert b'namespace="' not in generate_latest(registry)
+
+
+async def test_fetches_by_type(world: World) -> None:
+    """How long fetches took and why they failed is told by type of source, and by nothing else."""
+    flights = Flights()
+    flights.record(0.02, None)
+    flights.record(3.0, NoData(NoDataReason.TIMEOUT, "late"))
+    registry = CollectorRegistry()
+    async with world.leading() as evaluator:
+        registry.register(
+            EvaluatorCollector(
+                evaluator, lambda: True, lambda: 2, lambda: {SourceType.PROMETHEUS: flights}
+            )
+        )
+        kind = {"type": "prometheus"}
+        latency = "budaiscaler_source_latency_seconds"
+        counted = {
+            bound: registry.get_sample_value(f"{latency}_bucket", kind | {"le": bound})
+            for bound in ("0.01", "0.025", "2.5", "5", "+Inf")
+        }
+        assert counted == {"0.01": 0, "0.025": 1, "2.5": 1, "5": 2, "+Inf": 2}
+        assert registry.get_sample_value(f"{latency}_sum", kind) == 3.02
+        assert registry.get_sample_value(f"{latency}_count", kind) == 2
+        errors = "budaiscaler_source_errors_total"
+        assert registry.get_sample_value(errors, kind | {"reason": "Timeout"}) == 1

@@ -13,9 +13,13 @@ from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.pods import Pod
 from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import PLAIN, RequestOptions, SourceCredentials
 from budaiscaler.sources.engine import EngineSource
 from budaiscaler.sources.pages import Pages
 from budaiscaler.sources.pod import PodSource
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
+from tests.fakes.kube import FakeKube
 
 REFUSED = NoData(NoDataReason.UNREACHABLE, "it cannot be reached: check that it runs")
 LATE = NoData(NoDataReason.TIMEOUT, "it did not answer in full within 10 s")
@@ -51,9 +55,9 @@ class Fleet:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         *,
-        deadline_s: float | None = None,
+        options: RequestOptions = PLAIN,
     ) -> bytes | NoData:
-        self.asked.append((endpoint, headers, deadline_s))
+        self.asked.append((endpoint, {**headers, **options.headers}, options.deadline_s))
         self._now += 1
         self.most = max(self.most, self._now)
         try:
@@ -65,6 +69,11 @@ class Fleet:
 
     def urls(self) -> list[str]:
         return [url for url, _, _ in self.asked]
+
+
+def credentials() -> SourceCredentials:
+    """Options from what sources say; there is no Secret."""
+    return SourceCredentials(SecretReader(FakeKube()), TlsContexts())
 
 
 def pod(number: int, **fields: Any) -> Pod:
@@ -121,7 +130,7 @@ class Lab:
         source = MetricsSource.model_validate(raw)
         request = SourceRequest("ml", source, max_age_s, target)
         kind = EngineSource if source.inference_engine_config is not None else PodSource
-        return await kind(self.pages).fetch(request)
+        return await kind(self.pages, credentials()).fetch(request)
 
 
 def refused(found: Sample | NoData, reason: NoDataReason, words: str) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +22,16 @@ from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.readings import NoData
 from budaiscaler.kube.workloads import Workload
+from budaiscaler.sources import dialling
+from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import SourceCredentials
 from budaiscaler.sources.instant_queries import PrometheusSource
+from budaiscaler.sources.operator_credentials import OperatorAccess, OperatorCredentials
+from budaiscaler.sources.prometheus_access import PrometheusAccess
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
+from tests.fakes.kube import FakeKube
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,9 @@ class Prometheus:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
-        parameters = parse_qs(parts.query)
+        length = int(handler.headers.get("Content-Length") or 0)
+        form = handler.rfile.read(length).decode() if length else ""
+        parameters = parse_qs("&".join(filter(None, (parts.query, form))))
         promql = parameters.get("query", [""])[0]
         authorization = handler.headers.get("Authorization")
         with self._lock:
@@ -84,10 +96,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that break off, as those do that do not trust us."""
+
 
 @contextmanager
 def prometheus(
     answer: Callable[[Prometheus, BaseHTTPRequestHandler, str], None],
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Prometheus]:
     """Run one; `url` says where."""
     pretended = Prometheus(answer)
@@ -105,7 +121,12 @@ def prometheus(
             pass
 
     server = _Server(("127.0.0.1", 0), Handler)
-    pretended.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:  # the handshake is made by the thread of the connection
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "http" if tls is None else "https"
+    pretended.url = f"{scheme}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -180,9 +201,14 @@ def slow(answer: Answer, delay_s: float) -> Answer:
 
 
 def request(
-    endpoint: str | None, promql: str = "up", *, max_age_s: float = 0.0, namespace: str = "ml"
+    endpoint: str | None,
+    promql: str = "up",
+    *,
+    max_age_s: float = 0.0,
+    namespace: str = "ml",
+    **fields: Any,
 ) -> SourceRequest:
-    """Ask as a scaler does."""
+    """Ask as a scaler does; `fields` are of its source."""
     source = MetricsSource.model_validate(
         {
             "metricSourceType": "prometheus",
@@ -190,14 +216,40 @@ def request(
             "targetValue": "1",
             "promQL": promql,
             **({"endpoint": endpoint} if endpoint is not None else {}),
+            **fields,
         }
     )
     return SourceRequest(namespace, source, max_age_s, Workload(Replicas(1, 1)))
 
 
+OPEN = AddressGuard((ip_network("127.0.0.0/8"), ip_network("::1/128")))
+"""Lets tests ask their own servers."""
+
+
+def prometheus_source(
+    *,
+    kube: FakeKube | None = None,
+    operator: OperatorAccess = OperatorAccess(),  # noqa: B008 - frozen
+    default_endpoint: str | None = None,
+    guard: AddressGuard = OPEN,
+    deadline_s: float = 10.0,
+    clock: Callable[[], float] = time.monotonic,
+    resolve: dialling.Resolve = dialling.resolve,
+) -> PrometheusSource:
+    """Put a source together as the catalogue does."""
+    operator = replace(operator, url=default_endpoint or operator.url)
+    tls = TlsContexts()
+    credentials = SourceCredentials(SecretReader(kube or FakeKube(), clock=clock), tls)
+    held = OperatorCredentials(operator, tls, clock=clock)
+    access = PrometheusAccess(operator, held, credentials)
+    return PrometheusSource(
+        access, deadline_s=deadline_s, guard=guard, clock=clock, resolve=resolve
+    )
+
+
 async def ask(answer: Answer, promql: str = "up", *, deadline_s: float = 2.0) -> Sample | NoData:
     """Ask a server that answers so, once."""
-    source = PrometheusSource(deadline_s=deadline_s)
+    source = prometheus_source(deadline_s=deadline_s)
     with prometheus(answer) as server:
         try:
             return await source.fetch(request(server.url, promql))

@@ -17,8 +17,11 @@ from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.credentials import SourceCredentials
 from budaiscaler.sources.external import ExternalSource
 from budaiscaler.sources.http import HttpFetcher
+from budaiscaler.sources.secrets import SecretReader
+from budaiscaler.sources.trust import TlsContexts
 from tests.fakes.kube import FakeKube
 from tests.sources.server import body, prometheus
 
@@ -41,7 +44,9 @@ class Lab:
     def __post_init__(self) -> None:
         guard = AddressGuard((ip_network("127.0.0.0/8"),))
         self.fetcher = HttpFetcher(guard=guard, deadline_s=2, clock=lambda: self.now_s)
-        self.source = ExternalSource(self.fetcher, self.kube, clock=lambda: self.now_s)
+        secrets = SecretReader(self.kube, clock=lambda: self.now_s)
+        credentials = SourceCredentials(secrets, TlsContexts())
+        self.source = ExternalSource(self.fetcher, self.kube, credentials, clock=lambda: self.now_s)
 
     async def ask(
         self, *, max_age_s: float = 0.0, namespace: str = "ml", **fields: Any

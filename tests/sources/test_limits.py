@@ -9,6 +9,7 @@ import pytest
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.addresses import AddressGuard
+from budaiscaler.sources.credentials import RequestOptions
 from budaiscaler.sources.http import HttpFetcher, Limits
 from budaiscaler.sources.origins import Origins
 from tests.sources.server import body, drip, hang, prometheus
@@ -86,7 +87,7 @@ async def test_a_hanging_server_within_a_shorter_time() -> None:
     """The limit of a request holds on a real connection, too."""
     fetcher = HttpFetcher(guard=OPEN, deadline_s=20)
     with prometheus(hang) as server:
-        found = await fetcher.get(server.url, {}, {}, deadline_s=0.2)
+        found = await fetcher.get(server.url, {}, {}, options=RequestOptions(deadline_s=0.2))
     assert isinstance(found, NoData)
     assert "within 0.2 s" in found.message
     await fetcher.close()

@@ -201,8 +201,8 @@ async def test_headers_and_time_limit() -> None:
     await lab.ask(target, headers={"X-Key": "k"}, scrapeTimeout="1500ms")
     await lab.ask(target)
     (first, second) = lab.fleet.asked
-    assert (first[1]["X-Key"], first[2]) == ("k", 1.5)
-    assert ("X-Key" in second[1], second[2]) == (False, None)
+    assert (first[1]["x-key"], first[2]) == ("k", 1.5)
+    assert ("x-key" in second[1], second[2]) == (False, None)
     assert second[1]["accept"].startswith("text/plain")
 
 

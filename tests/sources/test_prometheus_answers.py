@@ -10,7 +10,6 @@ import pytest
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
-from budaiscaler.sources.instant_queries import PrometheusSource
 from budaiscaler.sources.prometheus import MAX_BODY_BYTES
 from tests.sources.server import (
     Answer,
@@ -18,6 +17,7 @@ from tests.sources.server import (
     ask,
     body,
     prometheus,
+    prometheus_source,
     request,
     result,
     vector,
@@ -170,7 +170,7 @@ async def test_statuses(status: int, text: str, reason: NoDataReason, words: str
 
 async def test_redirects_are_not_followed() -> None:
     """A redirect is told, not followed: credentials and query stay where they were meant to go."""
-    source = PrometheusSource(deadline_s=2)
+    source = prometheus_source(deadline_s=2)
     with (
         prometheus(vector("1")) as elsewhere,
         prometheus(body(307, "", Location=f"{elsewhere.url}/api/v1/query")) as server,
@@ -196,7 +196,7 @@ async def test_too_large() -> None:
 async def test_what_is_sent() -> None:
     """The query goes to the API of the endpoint, whatever characters stand in it."""
     promql = 'sum(rate(vllm:x{a="ä&b=c",d=~"\\\\w+"}[1m])) / 100 % 3'
-    source = PrometheusSource(deadline_s=2)
+    source = prometheus_source(deadline_s=2)
     with prometheus(vector("1")) as server:
         await source.fetch(request(f"{server.url}/tenant/", promql))
         await source.close()
@@ -209,7 +209,7 @@ async def test_what_is_sent() -> None:
 async def test_default_endpoint() -> None:
     """A source without an endpoint asks the operator's Prometheus."""
     with prometheus(vector("1")) as server:
-        source = PrometheusSource(default_endpoint=server.url, deadline_s=2)
+        source = prometheus_source(default_endpoint=server.url, deadline_s=2)
         found = await source.fetch(request(None))
         await source.close()
 
@@ -226,7 +226,7 @@ async def test_connection_is_reused() -> None:
         chosen = body(400, "{}") if promql == "bad" else vector("1")
         chosen(server, handler, promql)
 
-    source = PrometheusSource(deadline_s=2)
+    source = prometheus_source(deadline_s=2)
     with prometheus(answer) as server:
         for promql in ("good", "bad", "good", "good"):
             await source.fetch(request(server.url, promql))

@@ -9,9 +9,8 @@ import pytest
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
 from budaiscaler.sources.endpoints import normalise_endpoint
-from budaiscaler.sources.instant_queries import PrometheusSource
 from budaiscaler.sources.prometheus import MAX_BODY_BYTES
-from tests.sources.server import body, prometheus, request, vector
+from tests.sources.server import body, prometheus, prometheus_source, request, vector
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_accepted(endpoint: str, expected: str) -> None:
 )
 async def test_refused(endpoint: str | None) -> None:
     """What is no base URL is refused with a remedy, without repeating it."""
-    source = PrometheusSource(deadline_s=1)
+    source = prometheus_source(deadline_s=1)
 
     found = await source.fetch(request(endpoint))
 
@@ -65,7 +64,7 @@ async def test_nobody_listens() -> None:
     """A refused connection is told at once."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        source = PrometheusSource(deadline_s=5)
+        source = prometheus_source(deadline_s=5)
         found = await source.fetch(request(f"http://127.0.0.1:{unused.getsockname()[1]}"))
         await source.close()
 
@@ -77,7 +76,7 @@ async def test_nobody_listens() -> None:
 @pytest.mark.parametrize("host", ["prometheus.invalid", "p" * 64 + ".example"], ids=len)
 async def test_unknown_host(host: str) -> None:
     """A host that does not exist is told apart from one that is down: it wants an edit."""
-    source = PrometheusSource(deadline_s=5)
+    source = prometheus_source(deadline_s=5)
 
     found = await source.fetch(request(f"http://{host}:9090"))
 
@@ -89,7 +88,7 @@ async def test_unknown_host(host: str) -> None:
 
 async def test_user_and_password() -> None:
     """User and password of an endpoint are sent to it, as basic authentication."""
-    source = PrometheusSource(deadline_s=2)
+    source = prometheus_source(deadline_s=2)
     with prometheus(vector("1")) as server:
         endpoint = server.url.replace("http://", "http://me:s%3Acret@")
         found = await source.fetch(request(endpoint))
@@ -102,7 +101,7 @@ async def test_user_and_password() -> None:
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 500])
 async def test_no_secret_in_messages(status: int) -> None:
     """Whatever goes wrong, user and password of the endpoint stand in no message."""
-    source = PrometheusSource(deadline_s=2)
+    source = prometheus_source(deadline_s=2)
     with prometheus(body(status, "nonsense")) as server:
         found = await source.fetch(request(server.url.replace("://", "://admin:hunter2@")))
     refused = await source.fetch(request(server.url.replace("://", "://admin:hunter2@"), "other"))
@@ -119,7 +118,7 @@ async def test_no_secret_in_messages(status: int) -> None:
 @pytest.mark.parametrize("path", ["/a b", "/ä", "/%7euser", "/x/../y", "/UPPER"], ids=repr)
 async def test_limits_hold_on_any_path(path: str) -> None:
     """An endpoint that is spelled unusually is read within the same limits as any other."""
-    source = PrometheusSource(deadline_s=2)
+    source = prometheus_source(deadline_s=2)
     with prometheus(body(200, b"x" * (MAX_BODY_BYTES + 1))) as server:
         found = await source.fetch(request(server.url + path))
         await source.close()
@@ -132,7 +131,7 @@ async def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     """No proxy of the operator's environment sees the queries."""
     with prometheus(vector("1")) as proxy, prometheus(vector("1")) as server:
         monkeypatch.setenv("http_proxy", proxy.url)
-        source = PrometheusSource(deadline_s=2)
+        source = prometheus_source(deadline_s=2)
         found = await source.fetch(request(server.url))
         await source.close()
 

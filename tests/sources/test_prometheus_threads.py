@@ -16,9 +16,17 @@ import pytest
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
 from budaiscaler.sources.dialling import Addresses
-from budaiscaler.sources.instant_queries import QUERIES_PER_SERVER, THREADS, PrometheusSource
+from budaiscaler.sources.query_threads import QUERIES_PER_SERVER, THREADS
 from tests.sources.pool import PATIENCE_S, busy_threads, freed
-from tests.sources.server import Prometheus, drip, hang, prometheus, request, vector
+from tests.sources.server import (
+    Prometheus,
+    drip,
+    hang,
+    prometheus,
+    prometheus_source,
+    request,
+    vector,
+)
 
 DEADLINE_S = 0.2
 
@@ -58,7 +66,7 @@ async def test_cut_before_there_is_a_connection(prefix: bytes) -> None:
     """A thread that is still looking up the host at its deadline ends once it has found it."""
     with prometheus(drip(prefix)) as server:
         resolver = Resolver(address_of(server.url))
-        source = PrometheusSource(deadline_s=DEADLINE_S, resolve=resolver)
+        source = prometheus_source(deadline_s=DEADLINE_S, resolve=resolver)
         found = await source.fetch(request("http://slow.example"))
         assert busy_threads() == 1
         resolver.let_go.set()
@@ -75,7 +83,7 @@ async def test_closed_before_there_is_a_connection() -> None:
     """So does one whose source is closed meanwhile, long before its deadline."""
     with prometheus(drip(b"")) as server:
         resolver = Resolver(address_of(server.url))
-        source = PrometheusSource(deadline_s=60, resolve=resolver)
+        source = prometheus_source(deadline_s=60, resolve=resolver)
         waiting = asyncio.ensure_future(source.fetch(request("http://slow.example")))
         await asyncio.to_thread(resolver.began.wait, PATIENCE_S)
         await source.close()
@@ -92,7 +100,7 @@ async def test_look_ups_without_an_end() -> None:
     now_s = 0.0
     with prometheus(vector("1")) as server:
         resolver = Resolver(address_of(server.url))
-        source = PrometheusSource(deadline_s=DEADLINE_S, clock=lambda: now_s, resolve=resolver)
+        source = prometheus_source(deadline_s=DEADLINE_S, clock=lambda: now_s, resolve=resolver)
         for turn in range(10):
             now_s = 1000.0 * turn
             found = await asyncio.gather(
@@ -126,7 +134,7 @@ async def test_many_addresses_that_swallow() -> None:
     """A host with any number of addresses is tried for as long as one with one."""
     with swallowing() as url:
         resolver = Resolver([*address_of(url)] * 50)
-        source = PrometheusSource(deadline_s=DEADLINE_S, resolve=resolver)
+        source = prometheus_source(deadline_s=DEADLINE_S, resolve=resolver)
         found = await source.fetch(request("http://many.example"))
         all_free = await freed()
         await source.close()
@@ -142,7 +150,7 @@ async def test_one_address_of_several() -> None:
         unused.bind(("127.0.0.1", 0))
         refusing = f"http://127.0.0.1:{unused.getsockname()[1]}"
         resolver = Resolver([*address_of(refusing), *address_of(server.url)])
-        source = PrometheusSource(deadline_s=5, resolve=resolver)
+        source = prometheus_source(deadline_s=5, resolve=resolver)
         found = await source.fetch(request("http://two.example"))
         await source.close()
 
@@ -153,7 +161,7 @@ async def test_what_is_looked_up() -> None:
     """A host is looked up as it is written, an address without its brackets."""
     with prometheus(vector("1")) as server:
         resolver = Resolver(address_of(server.url))
-        source = PrometheusSource(deadline_s=5, resolve=resolver)
+        source = prometheus_source(deadline_s=5, resolve=resolver)
         for endpoint in ("http://a.example:9090", "http://[::1]:9090", "http://10.0.0.1"):
             assert isinstance(await source.fetch(request(endpoint)), Sample)
         await source.close()
@@ -163,7 +171,7 @@ async def test_what_is_looked_up() -> None:
 
 async def test_a_server_that_answers_does_not_wait_for_those_that_hang() -> None:
     """However many endpoints hang, one that has answered before is asked at once."""
-    source = PrometheusSource(deadline_s=1)
+    source = prometheus_source(deadline_s=1)
     with prometheus(hang) as hung, prometheus(vector("1")) as healthy:
         await source.fetch(request(healthy.url, "before"))
         waiting = [
@@ -190,7 +198,7 @@ async def test_a_server_that_stops_answering() -> None:
         (hang if is_hung else vector("1"))(server, handler, promql)
 
     with prometheus(turn) as turning, prometheus(vector("1")) as healthy:
-        source = PrometheusSource(deadline_s=0.5)
+        source = prometheus_source(deadline_s=0.5)
         endpoints = [f"{turning.url}/{number}" for number in range(THREADS)]
         await asyncio.gather(*(source.fetch(request(url, "before")) for url in endpoints))
         await source.fetch(request(healthy.url, "before"))
@@ -212,7 +220,7 @@ async def test_no_turn_is_nobodys_fault() -> None:
     """A new server that finds no thread in time is not taken for one that does not answer."""
     with prometheus(vector("1")) as server:
         resolver = Resolver(address_of(server.url))
-        source = PrometheusSource(deadline_s=DEADLINE_S, resolve=resolver)
+        source = prometheus_source(deadline_s=DEADLINE_S, resolve=resolver)
         crowd = [
             asyncio.ensure_future(source.fetch(request(f"http://{number}.slow.example")))
             for number in range(THREADS)

@@ -8,9 +8,19 @@ import pytest
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
-from budaiscaler.sources.instant_queries import QUERIES_PER_SERVER, PrometheusSource
+from budaiscaler.sources.query_threads import QUERIES_PER_SERVER
 from tests.sources.pool import PATIENCE_S, freed
-from tests.sources.server import Answer, ask, drip, hang, prometheus, request, slow, vector
+from tests.sources.server import (
+    Answer,
+    ask,
+    drip,
+    hang,
+    prometheus,
+    prometheus_source,
+    request,
+    slow,
+    vector,
+)
 
 DEADLINE_S = 0.2
 
@@ -33,7 +43,7 @@ HANGING = [
 @pytest.mark.parametrize("answer", HANGING)
 async def test_hanging_servers(answer: Answer) -> None:
     """The answer comes by the deadline, and the thread is free soon after."""
-    source = PrometheusSource(deadline_s=DEADLINE_S)
+    source = prometheus_source(deadline_s=DEADLINE_S)
     with prometheus(answer) as server:
         async with asyncio.timeout(PATIENCE_S):
             found = await source.fetch(request(server.url))
@@ -52,7 +62,7 @@ async def test_slow_but_in_time() -> None:
 
 async def test_never_more_than_its_share() -> None:
     """However many queries there are, one server is asked only a few at the same time."""
-    source = PrometheusSource(deadline_s=5)
+    source = prometheus_source(deadline_s=5)
     with prometheus(slow(vector("1"), 0.01)) as server:
         found = await asyncio.gather(
             *(source.fetch(request(server.url, f"q{number}")) for number in range(40))
@@ -66,7 +76,7 @@ async def test_never_more_than_its_share() -> None:
 
 async def test_hung_servers_do_not_delay_a_healthy_one() -> None:
     """With several servers hung, and many queries on them, a healthy one answers as ever."""
-    source = PrometheusSource(deadline_s=1)
+    source = prometheus_source(deadline_s=1)
     with prometheus(hang) as hung, prometheus(vector("1")) as healthy:
         waiting = [
             asyncio.ensure_future(source.fetch(request(f"{hung.url}/{server}", f"q{number}")))
@@ -91,7 +101,7 @@ async def test_hung_servers_do_not_delay_a_healthy_one() -> None:
 async def test_the_operators_own_server_has_its_threads() -> None:
     """However many hung servers users name, the operator's own Prometheus is asked at once."""
     with prometheus(hang) as hung, prometheus(vector("1")) as own:
-        source = PrometheusSource(default_endpoint=own.url, deadline_s=1)
+        source = prometheus_source(default_endpoint=own.url, deadline_s=1)
         waiting = [
             asyncio.ensure_future(source.fetch(request(f"{hung.url}/{server}", f"q{number}")))
             for server in range(15)
@@ -116,7 +126,7 @@ async def test_slots_come_back() -> None:
         chosen: Answer = hang if is_hung else vector("1")
         chosen(server, handler, promql)  # type: ignore[arg-type] # passed through as they came
 
-    source = PrometheusSource(deadline_s=1.0, clock=lambda: now_s)
+    source = prometheus_source(deadline_s=1.0, clock=lambda: now_s)
     with prometheus(answer) as server:
         await asyncio.gather(
             *(source.fetch(request(server.url, f"q{number}")) for number in range(20))
@@ -134,7 +144,7 @@ async def test_slots_come_back() -> None:
 
 async def test_cancelled_waiter() -> None:
     """Who stops waiting leaves nothing behind: the query goes on for others, and ends."""
-    source = PrometheusSource(deadline_s=DEADLINE_S)
+    source = prometheus_source(deadline_s=DEADLINE_S)
     with prometheus(hang) as server:
         for number in range(20):
             task = asyncio.ensure_future(source.fetch(request(server.url, f"q{number}")))
@@ -149,7 +159,7 @@ async def test_cancelled_waiter() -> None:
 
 async def test_closing() -> None:
     """Closing gives up what is under way at once; no thread keeps the process from ending."""
-    source = PrometheusSource(deadline_s=30)
+    source = prometheus_source(deadline_s=30)
     with prometheus(hang) as server:
         waiting = asyncio.ensure_future(source.fetch(request(server.url)))
         await asyncio.sleep(0.05)

@@ -9,9 +9,8 @@ import pytest
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.base import Sample
 from budaiscaler.sources.coalescing import FORGET_AFTER_S, Coalescer
-from budaiscaler.sources.instant_queries import FORGET_AFTER_S as SERVERS_FORGOTTEN_AFTER_S
-from budaiscaler.sources.instant_queries import PrometheusSource
-from tests.sources.server import body, hang, prometheus, request, slow, vector
+from budaiscaler.sources.query_threads import FORGET_AFTER_S as SERVERS_FORGOTTEN_AFTER_S
+from tests.sources.server import body, hang, prometheus, prometheus_source, request, slow, vector
 
 GOOD = Sample((1.0,), 0.0)
 
@@ -25,7 +24,7 @@ class Clock:
 
 async def test_a_thousand_at_once() -> None:
     """A thousand scalers that ask the same at the same time cost one query."""
-    source = PrometheusSource(deadline_s=5)
+    source = prometheus_source(deadline_s=5)
     with prometheus(slow(vector("7"), 0.05)) as server:
         found = await asyncio.gather(
             *(
@@ -43,7 +42,7 @@ async def test_a_thousand_at_once() -> None:
 
 async def test_servers_are_not_mixed() -> None:
     """The same query to two servers, or with two passwords, is two queries with two answers."""
-    source = PrometheusSource(deadline_s=5)
+    source = prometheus_source(deadline_s=5)
     with prometheus(vector("1")) as one, prometheus(vector("2")) as two:
         found = await asyncio.gather(
             source.fetch(request(one.url, max_age_s=60)),
@@ -59,7 +58,7 @@ async def test_servers_are_not_mixed() -> None:
 async def test_age() -> None:
     """An answer is shared with who accepts its age, and says how old it is."""
     clock = Clock()
-    source = PrometheusSource(deadline_s=5, clock=clock)
+    source = prometheus_source(deadline_s=5, clock=clock)
     with prometheus(vector("1")) as server:
         await source.fetch(request(server.url))
         clock.now_s = 7.5
@@ -75,7 +74,7 @@ async def test_age() -> None:
 
 async def test_failures_are_shared_too() -> None:
     """A query that does not parse is not asked again by everybody who wrote it."""
-    source = PrometheusSource(deadline_s=5)
+    source = prometheus_source(deadline_s=5)
     with prometheus(body(400, '{"error": "parse error"}')) as server:
         for _ in range(20):
             found = await source.fetch(request(server.url, max_age_s=60))
@@ -87,7 +86,7 @@ async def test_failures_are_shared_too() -> None:
 
 async def test_a_bad_query_blames_no_server() -> None:
     """Any number of bad queries keeps nobody from asking good ones."""
-    source = PrometheusSource(deadline_s=5)
+    source = prometheus_source(deadline_s=5)
     with prometheus(
         lambda server, handler, promql: (vector("1") if promql == "good" else body(400, "{}"))(
             server, handler, promql
@@ -104,7 +103,7 @@ async def test_a_bad_query_blames_no_server() -> None:
 async def test_a_failing_server_is_left_in_peace() -> None:
     """After three failures only one query in a while goes through, until one succeeds."""
     clock, status = Clock(), 500
-    source = PrometheusSource(deadline_s=5, clock=clock)
+    source = prometheus_source(deadline_s=5, clock=clock)
 
     def answer(server: object, handler: object, promql: str) -> None:
         chosen = vector("1") if status == 200 else body(status, "")
@@ -127,7 +126,7 @@ async def test_a_failing_server_is_left_in_peace() -> None:
 
 async def test_one_hung_server_does_not_blame_another() -> None:
     """Each server has a breaker of its own."""
-    source = PrometheusSource(deadline_s=0.1)
+    source = prometheus_source(deadline_s=0.1)
     with prometheus(hang) as hung, prometheus(vector("1")) as healthy:
         await asyncio.gather(*(source.fetch(request(hung.url, f"q{n}")) for n in range(10)))
         found = await source.fetch(request(healthy.url))
@@ -139,7 +138,7 @@ async def test_one_hung_server_does_not_blame_another() -> None:
 async def test_servers_are_forgotten() -> None:
     """Endpoints that nobody asks any more keep no connection open."""
     clock = Clock()
-    source = PrometheusSource(deadline_s=5, clock=clock)
+    source = prometheus_source(deadline_s=5, clock=clock)
     with prometheus(vector("1")) as server:
         for number in range(5):
             await source.fetch(request(f"{server.url}/{number}"))
@@ -148,7 +147,7 @@ async def test_servers_are_forgotten() -> None:
         await source.close()
 
     assert isinstance(found, Sample)
-    assert [known.endpoint for known in source._servers.values()] == [f"{server.url}/new"]
+    assert source.endpoints == [f"{server.url}/new"]
 
 
 async def test_cancelled_waiters() -> None:
@@ -225,7 +224,7 @@ async def test_answers_are_forgotten() -> None:
     await coalescer.get(-1, 0, fly)
 
     assert list(coalescer._answers) == [-1]
-    assert not coalescer._flights
+    assert not coalescer._flying
 
 
 async def test_closing_ends_flights() -> None:
@@ -243,4 +242,4 @@ async def test_closing_ends_flights() -> None:
     await asyncio.gather(waiter, return_exceptions=True)
 
     assert waiter.cancelled()
-    assert not coalescer._flights
+    assert not coalescer._flying

@@ -1,31 +1,23 @@
 """What a PromQL expression yields: a total over all replicas, or a level.
 
-The parser is a library and pure; an expression that it cannot read (a newer function, say) is left
-to the Prometheus server to judge, so a failure here is no error. It is asked about the structure
-only: it would compile each regular expression, and those that fit into one spec take half a minute.
+An expression that cannot be read here (a newer function, say) is left to the Prometheus server to
+judge, so a failure is no error.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+from typing import Any
 
 import promql_parser
 
+from budaiscaler.domain.api import promql_syntax
+from budaiscaler.domain.api.promql_syntax import Parsed, Writer
 from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 
 _TOTALS = frozenset({"sum", "count"})
-_NESTS = re.compile(r"[-+*/%^=<>!~([]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
-_MAX_NESTING = 128
-"""The parser is recursive and not in Python: some thousand levels overflow the process's stack, and
-each copies what stands inside of it."""
-_LONGEST = 4096
-"""Characters without the contents of strings; longer, a query of machines costs too much a look."""
-
-_SELECTOR = re.compile(r"\{[^{}]*\}")
-_LITERAL = re.compile(r"""#[^\n]*|(?:"(?:[^"\\\n]|\\.)*+|'(?:[^'\\\n]|\\.)*+|`[^`]*+)(["'`]?)""")
-"""A comment, or a string with the quote that ends it if one does. It matches wherever it begins, so
-no character is looked at twice."""
+_FILTERS = frozenset({"==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"})
+_CHOOSERS = frozenset({"topk", "bottomk", "limitk", "limit_ratio", "count_values"})
 
 
 def target_type(source: MetricsSource) -> tuple[TargetType, bool]:
@@ -44,27 +36,49 @@ def is_total(expression: str) -> bool:
     Around it may stand parentheses, multiplication or division by a number, and `or vector(0)`.
     `sum(a) / sum(b)` is a ratio, so a level: the same 0.8 holds for one replica and for fifty.
     """
-    structure = _LITERAL.sub(_blank, expression)
-    nesting = len(_NESTS.findall(_SELECTOR.sub("", structure)))
-    if len(structure) > _LONGEST or nesting > _MAX_NESTING:
-        return False
+    return _aggregation(promql_syntax.parse(expression)) is not None
+
+
+@lru_cache(maxsize=4096)
+def count_query(expression: str) -> str | None:
+    """Give the query for the number of series that a sum is made of.
+
+    None where that number says nothing of what is missing: in a count it is the load itself, and
+    behind a comparison it rises and falls with the load.
+    """
+    parsed = promql_syntax.parse(expression)
+    total = _aggregation(parsed)
+    if parsed is None or total is None or str(total.op) != "sum" or _has_filter(total.expr):
+        return None
     try:
-        node: object = promql_parser.parse(structure)
-    except ValueError:
-        return False
-    while not isinstance(node, promql_parser.AggregateExpr):
+        return f"count({Writer(parsed).write(total.expr)})"
+    except (ValueError, OverflowError):  # of the library too, for numbers beyond its types
+        return None
+
+
+def _aggregation(parsed: Parsed | None) -> Any:
+    """The one `sum` or `count` that the whole expression is; None if it is none."""
+    node: Any = parsed.root if parsed is not None else None
+    while node is not None and not isinstance(node, promql_parser.AggregateExpr):
         node = _inside(node)
-        if node is None:
-            return False
-    return str(node.op) in _TOTALS
+    return node if node is not None and str(node.op) in _TOTALS else None
 
 
-def _blank(literal: re.Match[str]) -> str:
-    """Drop a comment, and what a string says; an empty one stays, since it selects differently."""
-    text, end = literal[0], literal[1]
-    if text.startswith("#"):
-        return ""
-    return f"{end}{'x' if text[1:-1] else ''}{end}" if end else text[0]
+def _has_filter(node: Any) -> bool:
+    """Whether values decide which series there are."""
+    found = False
+
+    def look(inner: Any) -> bool:
+        nonlocal found
+        if isinstance(inner, promql_parser.BinaryExpr):
+            is_bool = inner.modifier is not None and inner.modifier.return_bool
+            found = found or (str(inner.op) in _FILTERS and not is_bool)
+        elif isinstance(inner, promql_parser.AggregateExpr):
+            found = found or str(inner.op) in _CHOOSERS
+        return True
+
+    promql_parser.walk(node, look)
+    return found
 
 
 def _inside(node: object) -> object | None:
