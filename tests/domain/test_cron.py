@@ -79,11 +79,32 @@ def test_what_is_none(expression: str, told: str) -> None:
         cron.parse(expression)
 
 
-@given(st.from_regex(re.compile(cron.PATTERN, re.ASCII), fullmatch=True))
-def test_whatever_has_the_form_is_read_or_told(expression: str) -> None:
-    """The form promises enough: what passes it never fails in another way."""
+@st.composite
+def fields(draw: st.DrawFn, first: int, last: int, names: tuple[str, ...] = ()) -> str:
+    """A list of one to three items of a field, backward ranges and large steps included."""
+    value = st.integers(first, last).map(str) | st.sampled_from(names or ("*",))
+    number = st.integers(first, last).map(str)
+    span = value | st.just("?") | st.tuples(number, number).map("-".join)
+    step = st.just("") | st.integers(1, 9999).map("/{}".format)
+    items = st.lists(st.tuples(span, step).map("".join), min_size=1, max_size=3)
+    return ",".join(draw(items))
+
+
+expressions = st.tuples(
+    fields(0, 59),
+    fields(0, 23),
+    fields(1, 31),
+    fields(1, 12, ("jan", "JUN", "Dec")),
+    fields(0, 6, ("sun", "WED", "Sat")),
+).map(" ".join)
+
+
+@given(st.sampled_from(["", "TZ=UTC ", "CRON_TZ=Europe/Berlin\t"]), expressions)
+def test_whatever_has_the_form_is_read_or_told(zone: str, expression: str) -> None:
+    """The form promises enough: what passes it is read, or told; nothing else."""
+    assert re.fullmatch(cron.PATTERN, zone + expression, re.ASCII)
     try:
-        found = cron.parse(expression)
+        found = cron.parse(zone + expression)
     except CronError:
         return
     assert found.minutes <= set(range(60))

@@ -244,7 +244,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
 
 ANNOTATIONS: Mapping[str, str | None] = {
     naming.ADOPT_ANNOTATION: None,
-    f"{GROUP}/paused": None,
+    naming.PAUSED_ANNOTATION: None,
     **{
         f"{GROUP}/{name}": NOT_OF_HPA
         for name in (
@@ -262,6 +262,10 @@ ANNOTATIONS: Mapping[str, str | None] = {
             "stable-window",
             "scale-to-zero",
             "activation-scale",
+            "initial-scale",
+            "scale-down-delay",
+            "scale-to-zero-grace-period",
+            "scale-to-zero-pod-retention-period",
         )
     },
     f"{GROUP}/gpu-preferred-type": _SCHEDULER,
