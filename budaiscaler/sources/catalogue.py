@@ -82,6 +82,10 @@ class Catalogue:
         return {
             SourceType.PROMETHEUS: self.prometheus.flights,
             SourceType.EXTERNAL: self.external.flights,
+            SourceType.RESOURCE: self.resource.flights,
+            SourceType.CUSTOM: self.custom.flights,
+            # Of engines as well: they share the pages.
+            SourceType.POD: self.pages.flights,
         }
 
 

@@ -18,6 +18,7 @@ from budaiscaler.kube.port import Kube
 from budaiscaler.sources import replicas
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.coalescing import Shared
+from budaiscaler.sources.measuring import Flights
 from budaiscaler.sources.metrics_apis import MetricsApi, is_fresh, read_time
 
 GROUP = "custom.metrics.k8s.io"
@@ -62,6 +63,11 @@ class CustomSource:
         self._answers: Shared[Key, tuple[Value, ...] | NoData] = Shared(clock)
         self._version = ""
         self._version_until_s = 0.0
+
+    @property
+    def flights(self) -> Flights:
+        """Figures of the requests really made."""
+        return self._answers.flights
 
     @property
     def fetches(self) -> int:

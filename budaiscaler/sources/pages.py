@@ -22,6 +22,7 @@ from budaiscaler.sources import answers
 from budaiscaler.sources.credentials import PLAIN, RequestOptions
 from budaiscaler.sources.exposition import Series, Text
 from budaiscaler.sources.http import Limits
+from budaiscaler.sources.measuring import Flights
 
 ANSWERING = 64
 """Requests at once to pods whose last one ended in time, with whatever answer."""
@@ -153,6 +154,7 @@ class Pages:
 
     def __init__(self, fetcher: Fetcher, turn_s: float, clock: Callable[[], float]) -> None:
         self.fetches = 0
+        self.flights = Flights()
         self._fetcher = fetcher
         self._turn_s = turn_s
         self._clock = clock
@@ -191,11 +193,14 @@ class Pages:
         await asyncio.gather(*flights, return_exceptions=True)
 
     async def _fly(self, pod: _Pod, address: Address) -> Page | NoData:
+        began_s = self._clock()
         try:
             body = await self._fetch(pod, address)
         finally:
             pod.flight = None  # from here to the end nobody else gets a turn
         page = body if isinstance(body, NoData) else read(body, pod.wanted, self._clock())
+        failure = page if isinstance(page, NoData) else None
+        self.flights.record(self._clock() - began_s, failure)
         if isinstance(page, NoData):
             pod.failure = (self._clock(), page)
         else:

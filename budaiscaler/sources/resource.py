@@ -23,6 +23,7 @@ from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources import replicas
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.coalescing import Shared
+from budaiscaler.sources.measuring import Flights
 from budaiscaler.sources.metrics_apis import (
     MetricsApi,
     ObjectReader,
@@ -65,6 +66,11 @@ class ResourceSource:
         self._clock = clock
         self._wall_clock = wall_clock
         self._lists: Shared[Key, Mapping[str, Usage] | NoData] = Shared(clock)
+
+    @property
+    def flights(self) -> Flights:
+        """Figures of the requests really made."""
+        return self._lists.flights
 
     @property
     def fetches(self) -> int:

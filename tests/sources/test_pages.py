@@ -221,3 +221,11 @@ async def test_a_turn_that_does_not_come() -> None:
         assert one.failure[1].reason is NoDataReason.TIMEOUT
         assert "too many pods do not answer" in one.failure[1].message
         assert one.answers is None
+
+
+async def test_requests_are_counted_by_what_came_of_them() -> None:
+    """One that was answered and one that was refused: how long they took, and why one failed."""
+    lab = Lab()
+    await lab.ask(lab.say("load 1", REFUSED))
+    assert sum(lab.pages.flights.counts) == 2
+    assert lab.pages.flights.errors == {NoDataReason.UNREACHABLE: 1}
