@@ -26,7 +26,11 @@ BAD = {
     ),
     "no-series": ({"promQL": "sum(unheard_of)"}, "NoData", ("EmptyResult", "check the labels")),
     "refused": ({"endpoint": BAD_ENDPOINT}, "NoData", ("Unreachable", "check that it runs")),
-    "unsupported": ({"metricSourceType": "pod"}, "UnsupportedSource", ("use type prometheus",)),
+    "no-such-port": (
+        {"metricSourceType": "pod", "port": "metrics"},
+        "BadEndpoint",
+        ("no container has a port named metrics",),
+    ),
 }
 """What is wrong with the source, the reason, and what the message must say."""
 

@@ -60,6 +60,7 @@ class Engines:
     is_shared: bool = True
     manners: dict[str, Manner] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -121,6 +122,9 @@ class Engines:
             await asyncio.sleep(POLL_S)
         for server in self._servers.values():
             server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await asyncio.sleep(POLL_S)  # a connection is gone a round after it was told to
 
     async def _follow(self, pods: list[Object]) -> None:
         live = {
@@ -143,12 +147,14 @@ class Engines:
     async def _serve(
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        self._writers.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
             self.asked[name] = self.asked.get(name, 0) + 1
             await self._answer(self.manners.get(name, Manner.WELL), writer)
             await writer.drain()
         writer.close()
+        self._writers.discard(writer)
 
     async def _answer(self, manner: Manner, writer: asyncio.StreamWriter) -> None:
         if manner is Manner.REFUSES:
