@@ -43,6 +43,7 @@ class Candidate:
         is_hold: it only keeps the load from falling.
         has_data: a source answered.
         is_left_out: it is told and counts for nothing.
+        steps: from the rung to the load, where there is more to tell; told if it wins.
     """
 
     load: float
@@ -50,6 +51,7 @@ class Candidate:
     is_hold: bool = False
     has_data: bool = False
     is_left_out: bool = False
+    steps: tuple[Rung, ...] = ()
 
 
 def see(seen: Seen, ready: int, now: datetime) -> Seen:
