@@ -44,6 +44,7 @@ class Candidate:
         has_data: a source answered.
         is_left_out: it is told and counts for nothing.
         steps: from the rung to the load, where there is more to tell; told if it wins.
+        changes_at: when the load may fall without new data; None if it would not.
     """
 
     load: float
@@ -52,6 +53,7 @@ class Candidate:
     has_data: bool = False
     is_left_out: bool = False
     steps: tuple[Rung, ...] = ()
+    changes_at: datetime | None = None
 
 
 def see(seen: Seen, ready: int, now: datetime) -> Seen:
