@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from budaiscaler.domain import conditions, pausing
 from budaiscaler.domain.api import naming
-from budaiscaler.domain.api.budaiscaler import Manage, Mode, ScalerSpec, Strategy
+from budaiscaler.domain.api.budaiscaler import Manage, Mode, ScalerSpec
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.domain.pausing import Pausing
@@ -100,12 +100,6 @@ def plan(
 
 
 def _only_publishes(spec: ScalerSpec) -> Condition | None:
-    if spec.scaling_strategy is not Strategy.HPA:
-        message = (
-            f"scalingStrategy {spec.scaling_strategy} is not decided by this version: use HPA or "
-            "BudScaler"
-        )
-        return Condition(conditions.READY, "False", "StrategyNotSupported", message)
     if spec.mode is Mode.RECOMMEND:
         message = "mode is Recommend: decided and published, and nothing is scaled; Auto would"
         return Condition(conditions.ABLE_TO_SCALE, "True", "RecommendOnly", message)

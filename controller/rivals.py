@@ -19,21 +19,16 @@ from controller import hpas
 from controller.hpas import Hpa, Target
 from controller.other_tools import Rival
 
-DIRECT = frozenset({Strategy.BUD_SCALER})
+DIRECT = frozenset({Strategy.KPA, Strategy.BUD_SCALER})
 """Strategies of which the controller scales the workload itself."""
 
 
 def acts(scaler: Scaler) -> bool:
-    """Whether a scaler claims its workload, rather than only publishing or doing nothing.
-
-    A strategy that this version does not decide claims nothing: it would keep out one that works.
-    """
+    """Whether a scaler claims its workload, rather than only publishing or doing nothing."""
     spec = scaler.spec
     if isinstance(spec, InvalidSpecError) or scaler.deleting:
         return False
-    is_own = spec.scaling_strategy in DIRECT or (
-        spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.AUTO
-    )
+    is_own = spec.scaling_strategy in DIRECT or spec.hpa.manage is Manage.AUTO
     return is_own and spec.mode is Mode.AUTO
 
 

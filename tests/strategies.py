@@ -39,8 +39,10 @@ tolerances = st.sampled_from([None, "0", "0.01", "0.1", "250m", "1"])
 
 
 @st.composite
-def specs(draw: st.DrawFn, *, of: Kinds = (samples.total, samples.level)) -> ScalerSpec:
-    """HPA-strategy specs with any mix of levels and totals, bounds and dead bands."""
+def specs(
+    draw: st.DrawFn, *, of: Kinds = (samples.total, samples.level), strategy: str = "HPA"
+) -> ScalerSpec:
+    """Specs of the HPA strategy or another, with any mix of levels and totals, bounds and dead bands."""
     kinds = draw(st.lists(st.sampled_from(of), min_size=1, max_size=4))
     sources = [make(draw(quantities), name=f"source-{i}") for i, make in enumerate(kinds)]
     fewest = draw(st.integers(0, 20))
@@ -48,6 +50,7 @@ def specs(draw: st.DrawFn, *, of: Kinds = (samples.total, samples.level)) -> Sca
     fields = {
         "minReplicas": fewest,
         "maxReplicas": most,
+        "scalingStrategy": strategy,
         "hpa": {"manage": draw(st.sampled_from(["Auto", "Never"]))},
     }
     band = draw(tolerances)
@@ -155,9 +158,11 @@ class World:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, says: st.SearchStrategy[Observed] = observed) -> World:
+def worlds(
+    draw: st.DrawFn, *, says: st.SearchStrategy[Observed] = observed, strategy: str = "HPA"
+) -> World:
     """A spec and an observation that fits it; sources may be absent from it, too."""
-    spec = draw(specs())
+    spec = draw(specs(strategy=strategy))
     said = {
         source.key: draw(says)
         for source in spec.metrics_sources

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from budaiscaler.domain.algorithms import budscaler, hpa
+from budaiscaler.domain.algorithms import budscaler, hpa, kpa
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
 from budaiscaler.domain.decision import Decision, Observation, State
-from budaiscaler.domain.errors import InvalidSpecError
 
 
 def decide(
@@ -23,15 +22,11 @@ def decide(
 
     Returns:
         The decision and the state for the next one.
-
-    Raises:
-        InvalidSpecError: for a strategy that this version does not decide.
     """
-    if spec.scaling_strategy is Strategy.HPA:
-        return hpa.decide(spec, observation, state, now)
-    if spec.scaling_strategy is Strategy.BUD_SCALER:
-        return budscaler.decide(spec, observation, state, now)
-    raise InvalidSpecError(
-        f"spec.scalingStrategy: {spec.scaling_strategy} is not decided by this version; use HPA "
-        "or BudScaler"
-    )
+    match spec.scaling_strategy:
+        case Strategy.HPA:
+            return hpa.decide(spec, observation, state, now)
+        case Strategy.KPA:
+            return kpa.decide(spec, observation, state, now)
+        case Strategy.BUD_SCALER:
+            return budscaler.decide(spec, observation, state, now)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from budaiscaler.domain import pausing
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.gpu import GpuObserved
+from budaiscaler.domain.memories import Activity, KpaState
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import Observed
 
@@ -45,6 +46,14 @@ class Code(StrEnum):
     HOLD = "Hold"
     DAMPED = "Damped"
     RATE_CAPPED = "RateCapped"
+    STABLE_AVERAGE = "StableAverage"
+    PANIC_AVERAGE = "PanicAverage"
+    ACTIVATION_SCALE = "ActivationScale"
+    NOT_LOWER_IN_PANIC = "NotLowerInPanic"
+    SCALE_DOWN_DELAY = "ScaleDownDelay"
+    INITIAL_SCALE = "InitialScale"
+    HELD_ABOVE_ZERO = "HeldAboveZero"
+    TO_ZERO = "ToZero"
     WITHIN_TOLERANCE = "WithinTolerance"
     PAST_DEAD_BAND = "PastDeadBand"
     STABILIZED = "Stabilized"
@@ -158,6 +167,9 @@ class Coverage:
     partial_since: datetime | None = None
 
 
+_NO_ACTIVITY = Activity()
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What a decision remembers of the ones before.
@@ -175,6 +187,8 @@ class State:
             entry that a look back can find.
         changes: of the replicas, by whomever, within the longest period of a policy.
         asked: replicas that the last decision asked for, where one of ours acts on it.
+        kpa: what the KPA strategy remembers of a source, by its name.
+        activity: of the workload, for its first replicas and its last.
     """
 
     recommended_load: float | None = None
@@ -187,6 +201,8 @@ class State:
     recommendations: tuple[tuple[datetime, int], ...] = ()
     changes: tuple[tuple[datetime, int], ...] = ()
     asked: int | None = None
+    kpa: Mapping[str, KpaState] = field(default_factory=dict)
+    activity: Activity = _NO_ACTIVITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 
 import structlog
 
+from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import State
 from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.domain.memories import INTERVAL_S
 from budaiscaler.evaluator import restoring, significance
 from budaiscaler.evaluator.acting import Actor
 from budaiscaler.evaluator.observing import Observer
@@ -31,6 +33,8 @@ from budaiscaler.kube.workloads import Workloads
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.gpu.base import GpuReader
 
+KPA_INTERVAL_S = INTERVAL_S
+"""A decision for each sample; what Knative decides between two samples seldom differs."""
 CONCURRENT_WRITES = 64
 JITTER = 0.1
 MAX_LATENESS_S = 60.0
@@ -48,6 +52,7 @@ class Evaluator:
     Attributes:
         scalers: all scalers; `owns` picks those of this role.
         interval_s: between two evaluations of one scaler.
+        kpa_interval_s: the same of the KPA strategy, whose windows are short.
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
@@ -61,6 +66,7 @@ class Evaluator:
     recorder: Recorder
     writer: StatusWriter
     interval_s: float = 15.0
+    kpa_interval_s: float = KPA_INTERVAL_S
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: random.Random = field(default_factory=random.Random)
@@ -101,6 +107,10 @@ class Evaluator:
             and not self.writer.is_refused(len(self._memories))
         )
 
+    def interval_of(self, strategy: str) -> float:
+        """Seconds between two evaluations of a scaler of that strategy."""
+        return self.kpa_interval_s if strategy == Strategy.KPA else self.interval_s
+
     def _longest_under_way_s(self) -> float:
         return self.clock() - min(self._evaluating.values(), default=self.clock())
 
@@ -113,7 +123,7 @@ class Evaluator:
         workloads = self._workloads = Workloads(self.kube, self.clock)
         self._readers = MetricReaders(self.kube)
         self._observer = Observer(
-            workloads, self.sources, self.interval_s, self.clock, gpu=self.gpu
+            workloads, self.sources, self.interval_of, self.clock, gpu=self.gpu
         )
         self._pipeline = Pipeline(
             observer=self._observer,
@@ -250,7 +260,7 @@ class Evaluator:
             return
         # After the first, spread over the interval; then keep the phase, give or take.
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
-        due_s = started_s + self.interval_s * self.random.uniform(low, high)
+        due_s = started_s + self.interval_of(scaler.strategy) * self.random.uniform(low, high)
         self._schedule.set(key, min(due_s, self._pause_ends_s(now)))
 
     def _pause_ends_s(self, scaler: Scaler) -> float:

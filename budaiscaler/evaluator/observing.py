@@ -54,14 +54,14 @@ class Observer:
 
     Attributes:
         sources: by type; a type that is missing is not supported.
-        interval_s: between two evaluations of a scaler.
+        interval_of: seconds between two evaluations of a scaler, by its strategy.
         clock: monotonic seconds.
         gpu: reads GPUs; None where nobody can.
     """
 
     workloads: Workloads
     sources: Mapping[SourceType, Source]
-    interval_s: float
+    interval_of: Callable[[str], float]
     clock: Callable[[], float]
     gpu: GpuReader | None = None
     _good: dict[str, dict[str, _Good]] = field(default_factory=dict)
@@ -81,13 +81,13 @@ class Observer:
         workload = await self.workloads.find(
             target.api_version, target.kind, scaler.namespace, target.name
         )
-        fetches = (self._fetch(scaler.namespace, one, workload) for one in spec.metrics_sources)
+        fetches = (self._fetch(scaler, one, workload) for one in spec.metrics_sources)
         gpu, answers = await asyncio.gather(
             self._look_at_gpus(scaler, spec, workload), asyncio.gather(*fetches)
         )
         good = self._good.setdefault(scaler.uid, {})
         observed = {
-            source.key: self._settle(good, source, answer)
+            source.key: self._settle(good, source, answer, self._fresh_s(scaler))
             for source, answer in zip(spec.metrics_sources, answers, strict=True)
         }
         for gone in good.keys() - observed.keys():
@@ -136,17 +136,16 @@ class Observer:
             scaler.namespace,
             spec.gpu_config,
             workload,
-            max_age_s=self.interval_s / 2,
-            fresh_s=self._fresh_s,
+            max_age_s=self.interval_of(scaler.strategy) / 2,
+            fresh_s=self._fresh_s(scaler),
             limit_s=FETCH_LIMIT_S,
         )
 
-    @property
-    def _fresh_s(self) -> float:
-        return max(3 * self.interval_s, FRESH_AT_LEAST_S)
+    def _fresh_s(self, scaler: Scaler) -> float:
+        return max(3 * self.interval_of(scaler.strategy), FRESH_AT_LEAST_S)
 
     async def _fetch(
-        self, namespace: str, source: MetricsSource, workload: Workload
+        self, scaler: Scaler, source: MetricsSource, workload: Workload
     ) -> Sample | NoData:
         kind = source.source_type
         fetcher = self.sources.get(kind)
@@ -156,7 +155,8 @@ class Observer:
                 "or external"
             )
             return NoData(NoDataReason.UNSUPPORTED_SOURCE, message)
-        request = SourceRequest(namespace, source, self.interval_s / 2, workload)
+        max_age_s = self.interval_of(scaler.strategy) / 2
+        request = SourceRequest(scaler.namespace, source, max_age_s, workload)
         try:
             async with asyncio.timeout(FETCH_LIMIT_S):
                 return await fetcher.fetch(request)
@@ -164,7 +164,11 @@ class Observer:
             return NoData(NoDataReason.TIMEOUT, "the source did not answer in time")
 
     def _settle(
-        self, good: dict[str, _Good], source: MetricsSource, answer: Sample | NoData
+        self,
+        good: dict[str, _Good],
+        source: MetricsSource,
+        answer: Sample | NoData,
+        fresh_s: float,
     ) -> Observed:
         now_s = self.clock()
         observed = aggregate(source, answer, now_s)
@@ -177,7 +181,7 @@ class Observer:
         if last is None or last.asked != source:
             return observed
         age_s = now_s - last.at_s
-        if age_s > self._fresh_s:
+        if age_s > fresh_s:
             return observed
         return Reading(last.value, age_s, last.answered, last.of)
 

@@ -10,6 +10,7 @@ from budaiscaler.domain import conditions, times
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.decision import State
 from budaiscaler.domain.errors import QuantityError
+from budaiscaler.domain.memories import Activity
 from budaiscaler.domain.readings import Reading
 
 OWNED_CONDITIONS = (
@@ -43,6 +44,9 @@ OWNED_FIELDS = (
 SCALINGS = ("lastScaleTime", "scalingHistory")
 """Fields of whoever scales: the evaluator where it acts, else the controller that keeps an HPA."""
 
+OF_WHO_ACTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
+"""Conditions of whoever scales, in the same way."""
+
 
 def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None) -> State:
     """Read back the state of the leader before, as far as what it reported tells.
@@ -58,6 +62,7 @@ def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None)
     return State(
         recommended_load=load if is_of(status, generation) else None,
         good_at=held_since or (as_of if load is not None else None),
+        activity=Activity(is_initialized=load is not None),
     )
 
 
@@ -77,7 +82,7 @@ def own_part(status: Mapping[str, Any], *, acts: bool) -> dict[str, Any]:
         acts: whether the evaluator scales itself, and so tells of scalings.
     """
     fields = (*OWNED_FIELDS, *SCALINGS) if acts else OWNED_FIELDS
-    types = (*OWNED_CONDITIONS, conditions.ABLE_TO_SCALE) if acts else OWNED_CONDITIONS
+    types = (*OWNED_CONDITIONS, *OF_WHO_ACTS) if acts else OWNED_CONDITIONS
     own = {key: status[key] for key in fields if key in status}
     owned = [c for c in status.get("conditions") or () if c.get("type") in types]
     return {**own, "conditions": sorted(owned, key=lambda c: str(c["type"]))}

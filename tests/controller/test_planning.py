@@ -16,7 +16,6 @@ from tests.controller.plans import (
     OWNED,
     PUBLISH,
     RECOMMEND,
-    STRATEGY,
     verdict,
 )
 from tests.controller.world import hpa, raw_hpa, scaler
@@ -184,7 +183,7 @@ def merely_listed(name: str) -> Hpa:
             None, None, ("theirs",), [RECOMMEND], id="recommend-after-adoption",
         ),
         pytest.param(
-            {"scalingStrategy": "KPA"}, [hpa(owner=OWN)], None, None, ("chat-hpa",), [STRATEGY],
+            {"scalingStrategy": "KPA"}, [hpa(owner=OWN)], None, None, ("chat-hpa",), [],
             id="another-strategy",
         ),
         pytest.param(

@@ -83,9 +83,6 @@ async def test_after_a_restart_a_child_is_written_once(world: World) -> None:
     ("change", "kind", "told"),
     [
         pytest.param(
-            {"scalingStrategy": "KPA"}, "Ready", ("False", "StrategyNotSupported"), id="strategy"
-        ),
-        pytest.param(
             {"hpa": {"manage": "Never"}}, "AbleToScale", ("True", "PublishOnly"), id="never"
         ),
         pytest.param(

@@ -42,8 +42,8 @@ JANUARY, FEBRUARY = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
         pytest.param(
             {"created": FEBRUARY},
             {"created": JANUARY, "scalingStrategy": "KPA"},
-            True,
-            id="older-has-a-strategy-that-nobody-decides",
+            False,
+            id="older-is-scaled-by-the-controller",
         ),
         pytest.param(
             {"created": FEBRUARY},
@@ -104,7 +104,7 @@ def test_the_younger_gives_its_child_up() -> None:
         ),
         pytest.param(FEBRUARY, {"created": JANUARY, "deleting": True}, False, id="deleting"),
         pytest.param(
-            FEBRUARY, {"created": JANUARY, "scalingStrategy": "KPA"}, False, id="not-removed-yet"
+            FEBRUARY, {"created": JANUARY, "mode": "Recommend"}, False, id="not-removed-yet"
         ),
     ],
 )

@@ -144,19 +144,18 @@ async def test_keda_wins_over_a_broken_scaler(world: World) -> None:
         assert world.condition() == ("False", "ForeignAutoscaler")
 
 
-async def test_a_strategy_that_nobody_decides_keeps_nobody_out(world: World) -> None:
-    """An older scaler that this version cannot work for does not keep a younger from working."""
+async def test_who_is_scaled_directly_keeps_a_younger_out(world: World) -> None:
+    """An older scaler of the KPA strategy needs no HPA to be in the way of one."""
     world.add_scaler(created="2026-01-01T00:00:00Z", scalingStrategy="KPA")
     world.add_scaler("second", created="2026-02-01T00:00:00Z")
     async with world.controlled():
-        assert world.condition("Ready") == ("False", "StrategyNotSupported")
+        assert world.condition(name="second") == ("False", "ConflictDetected")
+        assert world.hpas() == {}
+
+        world.delete()
+        await settle()
         assert world.condition(name="second") == ("True", "HPAOwned")
         assert list(world.hpas()) == ["second-hpa"]
-
-        world.edit(scalingStrategy="HPA")
-        await settle()
-        assert world.condition(name="second") == ("False", "ConflictDetected")
-        assert list(world.hpas()) == ["chat-hpa"]
 
 
 async def test_a_broken_edit_makes_no_second_hpa(world: World) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from budaiscaler.domain import pausing, readings
+from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Code, Decision, Observation, Replicas, Rung, State
@@ -29,11 +30,16 @@ DEAD = NoData(NoDataReason.UNREACHABLE, "the server is down")
 
 @dataclass(slots=True)
 class Story:
-    """Remembers the state and the time between the steps."""
+    """Remembers the state and the time between the steps.
+
+    Attributes:
+        annotations: of the scaler, without our group.
+    """
 
     spec: ScalerSpec
     now: datetime = NOON
     state: State = field(default_factory=State)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     def step(
         self,
@@ -63,6 +69,7 @@ class Story:
             paused=paused,
             contested_by=contested_by,
             gpu=gpu,
+            annotations={f"{GROUP}/{name}": text for name, text in self.annotations.items()},
         )
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return decision

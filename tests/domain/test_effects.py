@@ -203,16 +203,24 @@ def test_annotations() -> None:
     }
     told = effects.without_effect(samples.spec(), annotations)
     assert told == (
-        f"annotation {GROUP}/panic-threshold (of the strategies KPA and BudScaler)",
+        f"annotation {GROUP}/panic-threshold (of the strategy KPA)",
         f"annotation {GROUP}/pause (nobody reads it)",
         f"annotation {GROUP}/target-queue (use targetValue of the source)",
     )
 
 
 def test_tuning_annotations_belong_to_the_other_strategies() -> None:
-    """There they are not named: that the strategy itself is not decided yet is told elsewhere."""
-    spec = samples.spec(scalingStrategy="KPA")
-    assert effects.without_effect(spec, dict.fromkeys(ANNOTATIONS, "1")) == (
+    """KPA has all of them, BudScaler those that are not of panic or averages."""
+    kpa = effects.without_effect(
+        samples.spec(scalingStrategy="KPA"), dict.fromkeys(ANNOTATIONS, "")
+    )
+    budscaler = effects.without_effect(
+        samples.spec(scalingStrategy="BudScaler"), dict.fromkeys(ANNOTATIONS, "")
+    )
+    of_kpa = {text for text in budscaler if text.endswith("(of the strategy KPA)")}
+    assert {*budscaler} - {*kpa} == of_kpa
+    assert len(of_kpa) == 8
+    assert kpa == (
         *(
             f"annotation {GROUP}/{name}"
             for name in (

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from budaiscaler.domain.decide import decide
-from budaiscaler.domain.decision import Code, Observation, Replicas, Stage, State
-from budaiscaler.domain.errors import InvalidSpecError
+from budaiscaler.domain.decision import Code, Stage
 from tests import samples
-from tests.conftest import NOON
 from tests.domain.deciding import Story, rung, told
 
 
@@ -101,10 +98,3 @@ def test_a_unit_that_is_written_raises_no_condition() -> None:
     """Where nothing is guessed, nothing is said."""
     decision = Story(samples.spec(samples.total())).step(2, {"queue": 2})
     assert "UnitAssumed" not in [condition.type for condition in decision.conditions]
-
-
-def test_another_strategy_is_refused_with_the_one_to_use() -> None:
-    """A strategy that this version does not decide is an error of the spec, not a wrong answer."""
-    spec = samples.spec(scalingStrategy="KPA")
-    with pytest.raises(InvalidSpecError, match=r"KPA is not decided .* use HPA"):
-        decide(spec, Observation(Replicas(1, 1), {}), State(), NOON)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.algorithms import knative
-from budaiscaler.domain.algorithms.knative import Averages, Config, Memory, Verdict, What
+from budaiscaler.domain.algorithms.knative import Averages, Config, Verdict, What
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.memories import Memory
 from tests.conftest import NOON
 
 UTILISATION = 0.75

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from budaiscaler.domain.algorithms import kpa_source
 from budaiscaler.domain.algorithms.knative import Config, Verdict
-from budaiscaler.domain.algorithms.kpa_source import KpaState, NoVerdict, Sample
+from budaiscaler.domain.algorithms.kpa_source import NoVerdict, Sample
 from budaiscaler.domain.algorithms.needs import MAX_NEED
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.memories import KpaState
 from tests.conftest import NOON
 
 

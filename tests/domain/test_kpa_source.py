@@ -11,9 +11,10 @@ import pytest
 
 from budaiscaler.domain.algorithms import kpa_settings, kpa_source
 from budaiscaler.domain.algorithms.knative import Config, Verdict, What
-from budaiscaler.domain.algorithms.kpa_source import KpaState, NoVerdict, Sample
+from budaiscaler.domain.algorithms.kpa_source import NoVerdict, Sample
 from budaiscaler.domain.api.annotations import parse_annotations
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.memories import KpaState
 from tests.conftest import NOON
 
 

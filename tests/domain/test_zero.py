@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from budaiscaler.domain.algorithms import zero
 from budaiscaler.domain.algorithms.knative import What
-from budaiscaler.domain.algorithms.zero import Activity, Floor, ZeroRules
+from budaiscaler.domain.algorithms.zero import Floor, ZeroRules
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.memories import Activity
 from tests.conftest import NOON
 
 RULES = ZeroRules(can_be_zero=True, initial_scale=0)

@@ -70,7 +70,7 @@ async def lens(world: World) -> AsyncIterator[Lens]:
     sources = {SourceType.PROMETHEUS: world.source}
     async with running(workloads.run()):
         await workloads.synced()
-        yield Lens(world, told, Observer(workloads, sources, 15.0, loop_s, told))
+        yield Lens(world, told, Observer(workloads, sources, lambda _: 15.0, loop_s, told))
 
 
 async def test_gpus_are_read_while_the_sources_are(lens: Lens) -> None:

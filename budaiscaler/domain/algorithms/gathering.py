@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,10 @@ from budaiscaler.domain.decision import (
     Stage,
     State,
 )
-from budaiscaler.domain.readings import NoData
+from budaiscaler.domain.readings import NoData, Reading
+
+Ask = Callable[[MetricsSource, Reading, Observation, State, datetime], Candidate]
+"""Turns a reading into a need; the state knows what the observation saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,25 @@ class Gathered:
         return self.has_data or bool(self.fallbacks)
 
 
-def gather(spec: ScalerSpec, observation: Observation, state: State, now: datetime) -> Gathered:
+def gather(
+    spec: ScalerSpec,
+    observation: Observation,
+    state: State,
+    now: datetime,
+    ask: Ask = needs.candidate,
+) -> Gathered:
     """Follow what is remembered, and find the largest need.
 
     A source without data stands in as a candidate at the current replicas, so the maximum alone
     gives both halves of the rule: others may still scale up, and nothing scales down. Where a need
     equals a hold, nothing is held.
+
+    Args:
+        spec: has the sources.
+        observation: the world as seen at `now`.
+        state: what the previous decision returned.
+        now: time of the decision.
+        ask: of every source that has data.
     """
     replicas = observation.replicas
     limit = shortfalls.bound(observation.startup_p95_s)
@@ -69,7 +86,9 @@ def gather(spec: ScalerSpec, observation: Observation, state: State, now: dateti
         silent_since=silences.follow(spec, observation, state.silent_since, now),
         coverage=coverage.follow(spec, observation, state.coverage, limit, now),
     )
-    asked = [_candidate(source, observation, state, limit, now) for source in spec.metrics_sources]
+    asked = [
+        _candidate(source, observation, state, limit, now, ask) for source in spec.metrics_sources
+    ]
     gpus = gpu.candidates(spec, observation, state, now)
     candidates = [candidate for candidate in asked if not candidate.is_left_out]
     candidates += [candidate for candidate in gpus if not candidate.has_data]
@@ -87,6 +106,7 @@ def gather(spec: ScalerSpec, observation: Observation, state: State, now: dateti
         rungs=(
             *(candidate.rung for candidate in (*left_out, *candidates)),
             _combine_rung(winner, replicas.current),
+            *(() if winner.is_hold else winner.steps),
         ),
         has_data=any(candidate.has_data for candidate in (*asked, *gpus)),
         fallbacks=tuple(one.rung.message for one in asked if one.rung.code is Code.FALLBACK),
@@ -102,12 +122,13 @@ def _candidate(
     state: State,
     limit: timedelta,
     now: datetime,
+    ask: Ask,
 ) -> Candidate:
     found = needs.observed(source, observation)
     current = observation.replicas.current
     if isinstance(found, NoData):
         return silences.candidate(source, found, current, state.silent_since[source.key], now)
-    asked = needs.candidate(source, found, observation, state, now)
+    asked = ask(source, found, observation, state, now)
     known = state.coverage.get(source.key)
     ends = coverage.hold_ends(known, limit)
     if known is not None and ends is not None and now < ends:
@@ -126,7 +147,8 @@ def _combine_rung(winner: Candidate, current: int) -> Rung:
         message = f"nothing needs more than {winner.load:.4g} and nothing may fall below it"
         return Rung(Stage.COMBINE, Code.HOLD, current, needs.ceil(winner.load), message)
     message = f"the largest need wins: {winner.rung.message.partition(':')[0]}"
-    return Rung(Stage.COMBINE, Code.LARGEST_NEED, current, needs.ceil(winner.load), message)
+    aimed = winner.rung.after if winner.steps else needs.ceil(winner.load)
+    return Rung(Stage.COMBINE, Code.LARGEST_NEED, current, aimed, message)
 
 
 def _next_change(

@@ -15,13 +15,13 @@ from enum import StrEnum
 from budaiscaler.domain import times, windows
 from budaiscaler.domain.algorithms.needs import MAX_NEED
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.memories import TICK_S, Memory
 from budaiscaler.domain.windows import Window
 
 SLACK = 1e-9
 """Of a replica: 1.1 x 10 computed as 11.000000000000002 is 11."""
 
-TICK_S = 2.0
-"""Bucket of the delay of scale-down: Knative's interval between two decisions."""
+_NO_MEMORY = Memory()
 
 MOST_DELAYED = 300
 """Buckets at most; a delay of more than ten minutes has coarser ones."""
@@ -91,26 +91,6 @@ class Averages:
     panic: float
 
 
-_NO_VERDICTS = windows.of(TICK_S, TICK_S)
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a decider remembers of its decisions.
-
-    Attributes:
-        panic_since: when panic began; None outside of it.
-        over_at: when the need was last over the threshold; panic ends a stable window after it.
-        peak: largest verdict in this panic.
-        verdicts: those of the delay of scale-down.
-    """
-
-    panic_since: datetime | None = None
-    over_at: datetime | None = None
-    peak: int = 0
-    verdicts: Window = _NO_VERDICTS
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Replicas, and how they came about.
@@ -171,7 +151,7 @@ def decide(
         steps.append(_panic_step(config, averages.panic, panic, replicas, load, is_over=is_over))
 
     asked = ceil(load)
-    steps += _limited(config, asked, replicas, in_panic=since is not None)
+    steps += limited(config, asked, replicas, in_panic=since is not None)
     desired = steps[-1].after
     if asked > 0 and desired < config.activation_scale:
         message = f"{config.activation_scale} are the fewest while there is any need"
@@ -249,7 +229,8 @@ def _panic(
     return min(memory.panic_since, now), over_at
 
 
-def _limited(config: Config, asked: int, replicas: Replicas, *, in_panic: bool) -> list[Step]:
+def limited(config: Config, asked: int, replicas: Replicas, *, in_panic: bool) -> list[Step]:
+    """Keep to the rates; nothing is said where they allow what is asked for."""
     ready, standing = _ready(replicas), _standing(replicas)
     base = max(1, ready)
     rate = config.max_scale_up_rate
@@ -280,7 +261,7 @@ def _delay_s(config: Config) -> float:
 def _delayed(config: Config, verdicts: Window, desired: int, now: datetime) -> tuple[int, Window]:
     """Answer the largest verdict of the delay, this one included."""
     if config.scale_down_delay_s <= 0:
-        return desired, _NO_VERDICTS
+        return desired, _NO_MEMORY.verdicts
     if _delay_s(config) <= 0:
         return desired, verdicts
     bucket_s = max(TICK_S, math.ceil(config.scale_down_delay_s / MOST_DELAYED))

@@ -16,12 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from budaiscaler.domain import windows
 from budaiscaler.domain.algorithms import knative
-from budaiscaler.domain.algorithms.knative import Averages, Config, Memory, Verdict
+from budaiscaler.domain.algorithms.knative import Averages, Config, Verdict
 from budaiscaler.domain.decision import Replicas
-from budaiscaler.domain.windows import Window
-
-INTERVAL_S = 5.0
-"""Between two samples, and so the length of a bucket."""
+from budaiscaler.domain.memories import INTERVAL_S, KpaState
 
 MOST_BUCKETS = 360
 """A window that would need more has longer ones, so that a state stays small."""
@@ -50,25 +47,6 @@ class Sample:
         """Refuse what is no data."""
         if not math.isfinite(self.total) or self.total < 0:
             raise ValueError(f"a sample must be finite and not negative, not {self.total}")
-
-
-_NO_SAMPLES = windows.of(INTERVAL_S, INTERVAL_S)
-_NO_MEMORY = Memory()
-
-
-@dataclass(frozen=True, slots=True)
-class KpaState:
-    """What one source remembers; as JSON at most a few kilobytes.
-
-    Attributes:
-        samples: of the stable window.
-        sampled_at: when the newest was taken.
-        memory: of the decider.
-    """
-
-    samples: Window = _NO_SAMPLES
-    sampled_at: datetime | None = None
-    memory: Memory = _NO_MEMORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Candidate:
         is_hold: it only keeps the load from falling.
         has_data: a source answered.
         is_left_out: it is told and counts for nothing.
+        steps: from the rung to the load, where there is more to tell; told if it wins.
+        changes_at: when the load may fall without new data; None if it would not.
     """
 
     load: float
@@ -50,6 +52,8 @@ class Candidate:
     is_hold: bool = False
     has_data: bool = False
     is_left_out: bool = False
+    steps: tuple[Rung, ...] = ()
+    changes_at: datetime | None = None
 
 
 def see(seen: Seen, ready: int, now: datetime) -> Seen:

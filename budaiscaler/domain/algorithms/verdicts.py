@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from budaiscaler.domain import conditions, contests
-from budaiscaler.domain.algorithms import gpu, needs
+from budaiscaler.domain.algorithms import gpu, needs, tuning
 from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import effects, promql
 from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
@@ -18,7 +18,7 @@ def of_decision(
     spec: ScalerSpec, observation: Observation, gathered: Gathered, bounds_rung: Rung | None
 ) -> Iterator[Condition]:
     """Tell whether the load could be computed, what limits it, and which units were guessed."""
-    missing = "; ".join(_missing(spec, observation))
+    missing = "; ".join(_missing(spec, observation)) or "; ".join(_undecided(gathered))
     if gathered.has_data:
         also = f"; without data, so holding scale-down: {missing}" if missing else ""
         message = f"the load could be computed{also}"
@@ -57,10 +57,19 @@ def of_decision(
 def of_effects(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[Condition]:
     """Name what was set and does nothing, if there is any."""
     found = effects.find(spec, annotations)
-    if found:
-        reason = "NotYetSupported" if any(one.is_planned for one in found) else "NoEffect"
-        message = f"without effect: {'; '.join(map(str, found))}"
-        yield Condition(conditions.FIELDS_WITHOUT_EFFECT, "True", reason, message)
+    told = [f"without effect: {'; '.join(map(str, found))}"] if found else []
+    named = {f"annotation {name}" for name in annotations} & {one.path for one in found}
+    problems = [
+        problem
+        for problem in tuning.given(annotations).problems
+        if not any(f"[{path.removeprefix('annotation ')}]" in problem for path in named)
+    ]
+    if not told and not problems:
+        return
+    reason = "NotYetSupported" if any(one.is_planned for one in found) else "NoEffect"
+    if problems:
+        reason, told = "AnnotationsNotUnderstood", ["; ".join(problems), *told]
+    yield Condition(conditions.FIELDS_WITHOUT_EFFECT, "True", reason, "; ".join(told))
 
 
 def disabled(spec: ScalerSpec, observation: Observation) -> Decision:
@@ -94,6 +103,11 @@ def _of_others(spec: ScalerSpec, observation: Observation) -> Iterator[Condition
     if observation.contested_by is not None and spec.mode is Mode.AUTO:
         message = contests.message(observation.contested_by)
         yield Condition(conditions.CONTESTED, "True", "ReplicasWrittenByOthers", message)
+
+
+def _undecided(gathered: Gathered) -> Iterator[str]:
+    """Name what answered, and cannot be decided by yet."""
+    return (rung.message for rung in gathered.rungs if rung.code is Code.NO_DATA)
 
 
 def _missing(spec: ScalerSpec, observation: Observation) -> Iterator[str]:

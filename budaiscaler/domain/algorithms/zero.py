@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from budaiscaler.domain import times
 from budaiscaler.domain.algorithms.knative import Step, What
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.memories import Activity
 
 GRACE_S = 30.0
 WAKING_S = 630.0
@@ -38,23 +39,6 @@ class ZeroRules:
     grace_s: float = GRACE_S
     retention_s: float = 0.0
     waking_s: float = WAKING_S
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """What is remembered of the life of a workload.
-
-    Attributes:
-        is_initialized: the initial scale has been reached; true for one that is taken over.
-        waking_since: when it was first wanted, while none is ready.
-        active_since: when one became ready.
-        inactive_since: when it was found idle.
-    """
-
-    is_initialized: bool = False
-    waking_since: datetime | None = None
-    active_since: datetime | None = None
-    inactive_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

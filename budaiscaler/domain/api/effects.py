@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
-from budaiscaler.domain.api.effects_table import ANNOTATIONS, EFFECTIVE, NOT_OF_HPA, ROWS
+from budaiscaler.domain.api.effects_table import ANNOTATIONS, EFFECTIVE, NOT_OF_HPA, OF_KPA, ROWS
 
 _BLOCKS = frozenset(
     path.rpartition(".")[0].removesuffix("[]") for path in (*EFFECTIVE, *ROWS) if "." in path
@@ -79,9 +79,14 @@ def _annotations(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[W
         if not name.startswith(f"{GROUP}/"):
             continue
         why = ANNOTATIONS.get(name, _unknown(name))
-        is_tuning = why == NOT_OF_HPA
-        if why is not None and not (is_tuning and spec.scaling_strategy is not Strategy.HPA):
+        if why is not None and spec.scaling_strategy not in _TUNED_BY.get(why, ()):
             yield WithoutEffect(f"annotation {name}", why, is_planned=False)
+
+
+_TUNED_BY = {
+    NOT_OF_HPA: (Strategy.KPA, Strategy.BUD_SCALER),
+    OF_KPA: (Strategy.KPA,),
+}
 
 
 def _unknown(name: str) -> str:

@@ -94,6 +94,7 @@ _PODS_ARE_ASKED = "pods are not asked"
 _API_IS_ASKED = "the API server is asked, not an endpoint"
 _OWN_HPA = "hpa.manage is Never: your own HPA has its own behavior"
 NOT_OF_HPA = "of the strategies KPA and BudScaler"
+OF_KPA = "of the strategy KPA"
 _SCHEDULER = "placement is the scheduler's"
 _OTHER_NAMESPACE = "the workload is in the scaler's own namespace"
 
@@ -224,7 +225,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         for field in ("maxStartingPods", "maxStartingPodPercent")
     },
     f"{_UP}.startingPods.bypassGateOnPanic": (
-        Row("of the strategy KPA", _strategy_is(Strategy.HPA, Strategy.BUD_SCALER)),
+        Row(OF_KPA, _strategy_is(Strategy.HPA, Strategy.BUD_SCALER)),
     ),
     **{
         f"{_DOWN}.startingPods.{field}": (Row("starting replicas hold up growth only"),)
@@ -257,10 +258,15 @@ ANNOTATIONS: Mapping[str, str | None] = {
             "tolerance",
             "scale-up-cooldown",
             "scale-down-cooldown",
+            "scale-to-zero",
+        )
+    },
+    **{
+        f"{GROUP}/{name}": OF_KPA
+        for name in (
             "panic-threshold",
             "panic-window",
             "stable-window",
-            "scale-to-zero",
             "activation-scale",
             "initial-scale",
             "scale-down-delay",
