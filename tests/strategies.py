@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from budaiscaler.domain import pausing, readings
+from budaiscaler.domain import pausing, readings, windows
+from budaiscaler.domain.api import validation
+from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decision import Coverage, Observation, Replicas, Shortfall, State
+from budaiscaler.domain.memories import Activity, KpaState, Memory
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from budaiscaler.kube.port import Json
@@ -42,7 +45,7 @@ tolerances = st.sampled_from([None, "0", "0.01", "0.1", "250m", "1"])
 def specs(
     draw: st.DrawFn, *, of: Kinds = (samples.total, samples.level), strategy: str = "HPA"
 ) -> ScalerSpec:
-    """Specs of the HPA strategy or another, with any mix of levels and totals, bounds and dead bands."""
+    """Specs with any mix of levels and totals, bounds and dead bands."""
     kinds = draw(st.lists(st.sampled_from(of), min_size=1, max_size=4))
     sources = [make(draw(quantities), name=f"source-{i}") for i, make in enumerate(kinds)]
     fewest = draw(st.integers(0, 20))
@@ -146,6 +149,96 @@ def states(draw: st.DrawFn) -> State:
         silent_since=draw(st.dictionaries(source_names, moments)),
         coverage=draw(st.dictionaries(source_names, coverages())),
     )
+
+
+@st.composite
+def kpa_states(draw: st.DrawFn) -> KpaState:
+    """Any memory of a decider, in panic or not."""
+    agos = sorted(draw(st.sets(st.integers(0, 200), max_size=8)), reverse=True)
+    samples_seen = windows.of(180, 5)
+    for ago in agos:
+        at = NOON - timedelta(seconds=ago)
+        samples_seen = windows.keep_last(samples_seen, draw(loads), at, NOON)
+    memory = Memory()
+    if draw(st.booleans()):
+        since, over_at = sorted((draw(moments), draw(moments)))
+        memory = Memory(since, over_at, draw(st.integers(0, 60)))
+    return KpaState(samples_seen, NOON - timedelta(seconds=agos[-1]) if agos else None, memory)
+
+
+@st.composite
+def activities(draw: st.DrawFn) -> Activity:
+    """Any life of a workload."""
+    known = {}
+    if (since := draw(st.none() | moments)) is not None:
+        known[draw(st.sampled_from(["waking_since", "active_since", "inactive_since"]))] = since
+    return Activity(draw(st.booleans()), **known)
+
+
+@st.composite
+def acting_states(draw: st.DrawFn) -> State:
+    """Any memory of a strategy that acts."""
+    agos = sorted(draw(st.sets(st.integers(0, 1800), max_size=6)), reverse=True)
+    counts = st.integers(0, 60)
+    changes = st.integers(-20, 20).filter(bool)
+    return replace(
+        draw(states()),
+        recommendations=tuple((NOON - timedelta(seconds=ago), draw(counts)) for ago in agos),
+        changes=tuple((NOON - timedelta(seconds=ago), draw(changes)) for ago in agos),
+        asked=draw(st.none() | counts),
+        kpa=draw(st.dictionaries(source_names, kpa_states())),
+        activity=draw(activities()),
+    )
+
+
+behaviors = st.fixed_dictionaries(
+    {},
+    optional={
+        direction: st.fixed_dictionaries(
+            {},
+            optional={
+                "stabilizationWindowSeconds": st.sampled_from([0, 60, 300]),
+                "selectPolicy": st.sampled_from(["Max", "Min", "Disabled"]),
+                "policies": st.just([{"type": "Percent", "value": 10, "periodSeconds": 60}]),
+                "maxScaleRate": st.sampled_from(["1", "1.5", "0.5", "2.0"]),
+                "startingPods": st.just({"maxStartingPods": 2, "bypassGateOnPanic": True}),
+            },
+        )
+        for direction in ("scaleUp", "scaleDown")
+    },
+)
+"""Of strategies that act."""
+
+tunings = st.dictionaries(
+    st.sampled_from(
+        (
+            "panic-threshold",
+            "stable-window",
+            "panic-window",
+            "activation-scale",
+            "initial-scale",
+            "scale-down-delay",
+            "scale-to-zero",
+            "max-scale-up-rate",
+            "scale-up-tolerance",
+            "typo",
+        )
+    ).map(lambda name: f"{GROUP}/{name}"),
+    st.sampled_from(["0", "1", "2", "10", "150", "30s", "2m", "true", "false", "x"]),
+    max_size=4,
+)
+"""Annotations, of which some can be read."""
+
+
+@st.composite
+def acting_worlds(draw: st.DrawFn, *, says: st.SearchStrategy[Observed] | None = None) -> World:
+    """A world of a strategy that acts."""
+    strategy = draw(st.sampled_from(["KPA", "BudScaler"]))
+    world = draw(worlds(says=observed if says is None else says, strategy=strategy))
+    raw = world.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    spec = validation.parse_spec({**raw, "behavior": draw(behaviors)})
+    seen = replace(world.observation, annotations=draw(tunings))
+    return World(spec, seen, draw(acting_states()))
 
 
 @dataclass(frozen=True, slots=True)

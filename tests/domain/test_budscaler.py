@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain import readings
+from budaiscaler.domain import conditions, readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decision import Code, Decision, Stage
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from budaiscaler.kube.port import Json
 from tests import samples
-from tests.domain.deciding import DEAD, Says, Story, rung
+from tests.domain.deciding import DEAD, Says, Story, rung, told
 
 ELAPSED_S = 3700
 """Longer than any window."""
@@ -258,3 +258,40 @@ def test_gpus_can_only_raise(memory: float, usage: float, current: int, desired:
     assert isinstance(reading, Reading)
     gpus = GpuReading(reading, NoData(NoDataReason.METRIC_NOT_FOUND, "none"), current)
     assert story.step(current, {"usage": level}, gpu=gpus).desired_replicas == desired
+
+
+@pytest.mark.parametrize(
+    ("annotations", "load", "desired"),
+    [
+        pytest.param({}, 10.9, 10, id="defaults"),
+        pytest.param({"scale-up-tolerance": "5%"}, 10.9, 11, id="tolerance-up"),
+        pytest.param({"scale-down-tolerance": "0.3"}, 7.5, 10, id="tolerance-down"),
+        pytest.param({"max-scale-up-rate": "1.2"}, 50, 12, id="rate-up"),
+        pytest.param({"max-scale-down-rate": "0.9"}, 1, 9, id="rate-down"),
+        pytest.param({"max-scale-down-rate": "2.0"}, 1, 6, id="T36-two-means-halve"),
+        pytest.param({"scale-down-cooldown": "1h"}, 1, 6, id="a-window-that-is-over"),
+        pytest.param({"scale-down-rate": "x"}, 1, 6, id="unreadable-leaves-the-default"),
+    ],
+)
+def test_annotations_come_over_the_fields(
+    annotations: dict[str, str], load: float, desired: int
+) -> None:
+    """Ten replicas; the fields say a tolerance of 10 percent upwards, and a rate of three."""
+    behavior = {"scaleUp": {"tolerance": "0.1", "maxScaleRate": "3"}}
+    story = Story(_spec(samples.total(), behavior=behavior), annotations=annotations)
+    story.step(10, {"queue": load})
+    assert story.step(10, {"queue": load}, after_s=ELAPSED_S).desired_replicas == desired
+
+
+def test_a_cooldown_by_annotation_is_a_window() -> None:
+    """Five minutes by default, two by the annotation."""
+    story = Story(_spec(samples.total()), annotations={"scale-down-cooldown": "2m"})
+    story.step(10, {"queue": 1})
+    assert story.step(10, {"queue": 1}, after_s=119).desired_replicas == 10
+    assert story.step(10, {"queue": 1}, after_s=1).desired_replicas == 6
+
+
+def test_who_cannot_be_woken_is_told() -> None:
+    """Fewest is 0, and no source would notice a load."""
+    decision = _settled(_spec(minReplicas=0), 1, {"usage": 0})
+    assert told(decision, conditions.SCALE_TO_ZERO)[:2] == ("False", "NothingWakesIt")

@@ -21,6 +21,7 @@ from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.resources import DEPLOYMENTS
 from budaiscaler.kube.scales import ScaleReader
+from tests import samples
 from tests.evaluator.world import NAMESPACE, World, loop_s
 
 pytestmark = pytest.mark.looptime
@@ -40,23 +41,25 @@ class Direct:
 
     Attributes:
         rival: what is said of whoever else is on a workload; an error where nobody knows.
+        strategy: of the scalers.
     """
 
     world: World
     rival: Condition | KubeError | None = None
     asked: list[str] = field(default_factory=list)
+    strategy: Strategy = Strategy.BUD_SCALER
 
     def __post_init__(self) -> None:
         self.world.kube.objects["/apis/apps/v1"] = APPS
 
     def add(self, *, replicas: int, says: float | NoData, **fields: Any) -> None:
         """Add a workload and its scaler."""
-        self.world.add(replicas=replicas, says=says, scalingStrategy="BudScaler", **fields)
+        self.world.add(replicas=replicas, says=says, scalingStrategy=str(self.strategy), **fields)
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
         """An evaluator that acts, while inside."""
-        evaluator = self.world.evaluator(strategy=Strategy.BUD_SCALER, actor=self._actor)
+        evaluator = self.world.evaluator(strategy=self.strategy, actor=self._actor)
         async with self.world.leading(evaluator):
             yield
 
@@ -224,3 +227,39 @@ async def test_a_new_leader_keeps_the_history(direct: Direct) -> None:
         await asyncio.sleep(60)
         assert direct.scalings == [(4, 7, True)]
         assert direct.replicas == 7
+
+
+async def test_the_kpa_strategy_decides_each_five_seconds(direct: Direct) -> None:
+    """Its windows are short: a surge is met within seconds, and calm only after minutes."""
+    direct.strategy = Strategy.KPA
+    direct.add(replicas=4, says=4.0)
+    async with direct.leading():
+        await asyncio.sleep(600)
+        times = direct.world.source.times("chat")
+        assert 120 <= len(times) <= 135
+        assert direct.replicas == 4
+        direct.world.source.answers["chat"] = 40.0
+        await asyncio.sleep(60)
+        assert direct.replicas > 20
+        direct.world.source.answers["chat"] = 4.0
+        grown = direct.replicas
+        await asyncio.sleep(170)
+        assert direct.replicas >= grown
+
+
+@pytest.mark.parametrize("strategy", [Strategy.KPA, Strategy.BUD_SCALER])
+async def test_who_cannot_be_woken_is_told_as_long_as_it_is_so(
+    direct: Direct, strategy: Strategy
+) -> None:
+    """It is the evaluator's own condition, which goes with its cause."""
+    direct.strategy = strategy
+    level = samples.level(name="chat")
+    direct.add(replicas=1, says=0.0, minReplicas=0, metricsSources=[level])
+    async with direct.leading():
+        await asyncio.sleep(3600)
+        assert direct.replicas == 1
+        found = direct.world.condition("chat", conditions.SCALE_TO_ZERO)
+        assert (found["status"], found["reason"]) == ("False", "NothingWakesIt")
+        direct.world.edit("chat", minReplicas=1)
+        await asyncio.sleep(20)
+        assert direct.world.condition("chat", conditions.SCALE_TO_ZERO) == {}

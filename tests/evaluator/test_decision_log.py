@@ -12,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from budaiscaler.domain.api import validation
+from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.gpu import GpuReading
@@ -74,6 +75,28 @@ async def test_a_decision_in_a_pause_can_be_made_again(world: World, logs: list[
     free, paused = map(_replay, _decisions(logs))
     assert (free.desired_replicas, paused.desired_replicas) == (3, 7)
     assert paused == decided
+
+
+async def test_a_decision_of_the_kpa_strategy_can_be_made_again(
+    world: World, logs: list[Line]
+) -> None:
+    """Windows and panic are in the line, and the annotations that tune them."""
+    world.add("chat", replicas=4, says=4.1, scalingStrategy="KPA")
+    world.annotate("chat", **{"panic-threshold": "150"})
+    evaluator = world.evaluator(strategy=Strategy.KPA)
+    async with world.leading(evaluator):
+        decided = []
+        for load in (4.1, 20.3, 0.7):
+            world.source.answers["chat"] = load
+            await asyncio.sleep(400)
+            decided.append(evaluator.outcomes[NAMESPACE, "chat"].decision)
+    lines = _decisions(logs)
+    replayed = [_replay(line) for line in lines]
+    assert [one.desired_replicas for one in replayed] == [
+        line["desired_replicas"] for line in lines
+    ]
+    assert [one.desired_replicas for one in decided if one is not None] == [5, 21, 4]
+    assert any(line["state"]["kpa"]["chat"]["memory"]["panic_since"] for line in lines)
 
 
 async def test_gpus_are_in_the_line_and_their_endpoint_is_not(

@@ -124,6 +124,7 @@ def answer(
         recommendations=stabilization.remember(past, count, stabilization.LONGEST_WINDOW, now),
         changes=policies.remember(changes, current, asked, now),
         asked=asked,
+        kpa={},  # what was seen before a time with another strategy is no steady view
     )
     return decision, after
 
