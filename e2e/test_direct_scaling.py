@@ -1,4 +1,4 @@
-"""Stories of the BudScaler strategy: the controller scales by itself, and no HPA is there."""
+"""Stories of BudScaler and KPA: the controller scales by itself, and no HPA is there."""
 
 from typing import Any, Final
 
@@ -69,3 +69,21 @@ def test_what_is_decided_is_published_and_recommended(story: Story) -> None:
         story.wait_for_load(4)
         story.wait_for_condition("AbleToScale", "True", "RecommendOnly")
     assert set(replicas.values) <= {2}
+
+
+def test_a_burst_by_knative_s_rules(story: Story) -> None:
+    """Five times the load is panic: all replicas that it needs at once, and none too few after."""
+    story.deploy(replicas=2)
+    story.start_load(20)
+    scaler = story.scaler(scalingStrategy="KPA", behavior=None)
+    windows = {"stable-window": "10", "panic-window": "5"}
+    scaler["metadata"]["annotations"] = {
+        f"scaler.bud.studio/{name}": value for name, value in windows.items()
+    }
+    story.create(scaler)
+    story.wait_for_condition("AbleToScale", "True", "ReadyForNewScale", timeout_s=SCALED_S)
+    story.set_load(100)
+    story.wait_for_ready(10, timeout_s=SCALED_S)
+    assert story.hpa() is None
+    history = story.current()["status"]["scalingHistory"]
+    assert {entry["algorithm"] for entry in history} == {"KPA"}
