@@ -136,7 +136,7 @@ def test_deleted_scaler_leaves_replicas(scaled: Story) -> None:
     ("change", "kind", "status", "reason"),
     [
         pytest.param(
-            {"scalingStrategy": "KPA"}, "Ready", "False", "StrategyNotSupported", id="strategy"
+            {"scalingStrategy": "KPA"}, "AbleToScale", "True", "ReadyForNewScale", id="strategy"
         ),
         pytest.param(
             {"hpa": {"manage": "Never"}}, "AbleToScale", "True", "PublishOnly", id="never"

@@ -185,7 +185,7 @@ def test_one_of_another_strategy_is_told_about(story: Story, strategy: str) -> N
             lambda o: condition(o, "Ready") == "False",
             "Ready=False",
         )
-        reasons = {"StrategyNotSupported", "TargetNotFound", "ConflictDetected"}
+        reasons = {"TargetNotFound", "ConflictDetected"}
         assert condition(found, "Ready", "reason") in reasons
 
 
