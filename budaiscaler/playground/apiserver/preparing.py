@@ -1,4 +1,4 @@
-"""What an object goes through before it is stored: metadata, pruning, defaults, validation; pure."""
+"""What an object goes through before it is stored: metadata, pruning, defaults, checks; pure."""
 
 from __future__ import annotations
 

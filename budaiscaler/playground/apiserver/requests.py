@@ -45,6 +45,8 @@ class Request:
         """
         if not self.raw:
             return None
+        if "protobuf" in self.content_type:
+            raise failures.unsupported_media_type(self.content_type, ["application/json"])
         try:
             return json.loads(self.raw)
         except ValueError as error:
