@@ -13,10 +13,10 @@ from budaiscaler.playground.apiserver import (
     definitions,
     failures,
     managers,
-    patching,
+    patches,
+    preconditions,
     preparing,
     scaling,
-    strategic,
     versions,
 )
 from budaiscaler.playground.apiserver.collecting import Dependents
@@ -26,11 +26,6 @@ from budaiscaler.playground.apiserver.managers import APPLY, UPDATE, Manager, Ow
 from budaiscaler.playground.apiserver.preparing import Options
 from budaiscaler.playground.apiserver.shapes import Shape
 from budaiscaler.playground.apiserver.store import Key, Store
-
-MERGE_PATCH = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
 
 EVENTS_LAST = timedelta(hours=1)
 """As long as a kube-apiserver keeps Events, by the clock of the objects."""
@@ -100,7 +95,7 @@ class Registry:
             return self._scale(kind, old, body, options)
         new = preparing.read(kind, namespace, body)
         preparing.check_name(new, name)
-        _check_uid_precondition(kind, old, new)
+        preconditions.check_uid_precondition(kind, old, new)
         if kind.needs_version and not new["metadata"].get("resourceVersion"):
             cause = Cause(
                 "FieldValueInvalid",
@@ -121,22 +116,21 @@ class Registry:
         subresource: str = "",
     ) -> Json:
         """Change an object, its status, or its scale, by any kind of patch."""
-        if content_type == APPLY_PATCH:
+        if content_type == patches.APPLY:
             return self._apply(kind, namespace, name, patch, options, subresource)
         old = self.find(kind, namespace, name)
         if subresource == "scale":
             shown = scaling.show(kind, old)
-            return self._scale(kind, old, _patched(shown, patch, content_type, Shape()), options)
-        if content_type == STRATEGIC_PATCH and kind.is_custom:
-            raise failures.unsupported_media_type(
-                content_type, (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+            return self._scale(
+                kind, old, patches.apply(shown, patch, content_type, Shape()), options
             )
-        shown = _patched(versions.show(kind, old), patch, content_type, Shape(kind.schema))
+        patches.check_taken(kind, content_type)
+        shown = patches.apply(versions.show(kind, old), patch, content_type, Shape(kind.schema))
         new = preparing.read(kind, namespace, shown)
         options = replace(options, is_patch=True)
         preparing.check_name(new, name)
         if not subresource:
-            _check_uid(kind, old, new)
+            preconditions.check_uid(kind, old, new)
         return self._replace(kind, old, new, options, subresource)
 
     def _apply(
@@ -161,9 +155,9 @@ class Registry:
                 raise failures.not_found(kind, name)
             return self._apply_new(kind, key, applied, options)
         preparing.check_name(applied, name)
-        _check_version(kind, old, applied)
+        preconditions.check_version(kind, old, applied)
         if not subresource:
-            _check_uid(kind, old, applied)
+            preconditions.check_uid(kind, old, applied)
         manager = Manager(options.manager, APPLY, kind.api_version, subresource)
         merged, owners = managers.after_apply(
             managers.read(old),
@@ -197,7 +191,7 @@ class Registry:
         version = (body.get("metadata") or {}).get("resourceVersion")
         new = scaling.with_replicas(kind, old, wanted)
         new["metadata"] = {**new["metadata"], "resourceVersion": version}
-        _check_uid_precondition(kind, old, {"metadata": body.get("metadata") or {}})
+        preconditions.check_uid_precondition(kind, old, {"metadata": body.get("metadata") or {}})
         self._replace(kind, old, new, options, "scale")
         if options.dry_run:
             return scaling.show(kind, new)
@@ -215,7 +209,7 @@ class Registry:
         owners: Owners | None = None,
     ) -> Json:
         """Store what a write makes of an object, unless it changes nothing."""
-        _check_version(kind, old, new)
+        preconditions.check_version(kind, old, new)
         told = new["metadata"].get("managedFields")
         new = preparing.changed(kind, old, new, subresource)
         new["metadata"] = dict(new["metadata"])
@@ -354,51 +348,6 @@ class Registry:
 
     def _time(self) -> str:
         return times.rfc3339(self.now())
-
-
-def _check_version(kind: Kind, old: Json, new: Json) -> None:
-    """Compare the versions, if the writer named one."""
-    known = old["metadata"]["resourceVersion"]
-    if new["metadata"].get("resourceVersion") not in (None, "", known):
-        raise failures.modified(kind, old["metadata"]["name"])
-
-
-def _check_uid(kind: Kind, old: Json, new: Json) -> None:
-    """Refuse a patch that was meant for another object of that name."""
-    uid = new["metadata"].get("uid")
-    if uid not in (None, "", old["metadata"]["uid"]):
-        message = f'Invalid value: "{uid}": field is immutable'
-        cause = Cause("FieldValueInvalid", message, "metadata.uid")
-        raise failures.invalid(kind, old["metadata"]["name"], [cause])
-
-
-def _check_uid_precondition(kind: Kind, old: Json, new: Json) -> None:
-    """Refuse an update that was meant for another object of that name."""
-    uid, known = new["metadata"].get("uid"), old["metadata"]["uid"]
-    if uid not in (None, "", known):
-        raise failures.conflict(
-            kind,
-            old["metadata"]["name"],
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known}",
-        )
-
-
-def _patched(shown: Json, patch: Any, content_type: str, shape: Shape) -> Any:
-    try:
-        match content_type:
-            case _ if content_type == MERGE_PATCH:
-                return patching.merge(shown, patch)
-            case _ if content_type == STRATEGIC_PATCH:
-                return strategic.merge(shown, patch, shape)
-            case _ if content_type == JSON_PATCH and isinstance(patch, list):
-                return patching.apply_json(shown, patch)
-    except patching.PatchError as error:
-        raise failures.unprocessable(str(error)) from error
-    if content_type == JSON_PATCH:
-        raise failures.bad_request("a JSON patch is a list of steps")
-    raise failures.unsupported_media_type(
-        content_type, (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
-    )
 
 
 def _part(kind: Kind, applied: Json, subresource: str) -> Json:
