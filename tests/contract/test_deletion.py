@@ -47,7 +47,7 @@ async def test_only_this_one(api: ApiServer) -> None:
     options = {"preconditions": {"uid": made["metadata"]["uid"]}}
     answer = await api.ask("DELETE", api.widget_path(), options)
 
-    assert "UID in the precondition" in answer.refusal(409, "Conflict")["message"]
+    assert "UID in" in answer.refusal(409, "Conflict")["message"]
     assert await api.kube.get(api.widget_path()) == again
 
 
