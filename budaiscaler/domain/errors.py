@@ -24,6 +24,9 @@ A metric source has no errors here: a source that cannot answer returns
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class BudAIScalerError(Exception):
     """Root of every error this project raises on purpose."""
@@ -67,12 +70,16 @@ class KubeStatusError(KubeError):
     Attributes:
         code: HTTP status.
         reason: machine-readable reason of the Status, for example `AlreadyExists`.
+        details: of the Status: which object it is about, and the causes; None if nobody told.
     """
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
+        self.details = details
 
 
 class UnauthorizedError(KubeStatusError):
@@ -114,7 +121,9 @@ _BY_CODE: dict[int, type[KubeStatusError]] = {
 }
 
 
-def status_error(code: int, reason: str, message: str) -> KubeStatusError:
+def status_error(
+    code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+) -> KubeStatusError:
     """Choose the class of a failure by its HTTP status, so that callers catch by type."""
     kind = _BY_CODE.get(code, OverloadedError if code >= 500 else KubeStatusError)  # noqa: PLR2004 - HTTP classes
-    return kind(code, reason, message)
+    return kind(code, reason, message, details)
