@@ -53,10 +53,10 @@ def installed(adapter_port: int) -> Iterator[tuple[str, Json]]:
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
         )
     yield SERVICES.collection(SYSTEM), _service(adapter_port)
-    yield API_SERVICES.collection(), api_service()
+    yield API_SERVICES.collection(), api_service(adapter_port)
 
 
-def api_service() -> Json:
+def api_service(port: int = 443) -> Json:
     """That of the adapter, which puts its CA into it."""
     return {
         "apiVersion": API_SERVICES.api_version,
@@ -67,7 +67,7 @@ def api_service() -> Json:
             "version": "v1beta1",
             "groupPriorityMinimum": 100,
             "versionPriority": 100,
-            "service": {"name": ADAPTER, "namespace": SYSTEM, "port": 443},
+            "service": {"name": ADAPTER, "namespace": SYSTEM, "port": port},
         },
     }
 
@@ -80,7 +80,7 @@ def _service(adapter_port: int) -> Json:
         "spec": {
             "type": "ExternalName",
             "externalName": "localhost",
-            "ports": [{"name": "https", "port": 443, "targetPort": adapter_port}],
+            "ports": [{"name": "https", "port": adapter_port}],
         },
     }
 

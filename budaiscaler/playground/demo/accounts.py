@@ -42,6 +42,28 @@ def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
     }
 
 
+def table(summary: dict[str, Any]) -> str:
+    """The same for people."""
+    rows = [("", "replicas", "replica-hours", "cost", "minutes over target")]
+    for one in (*summary["scalers"], summary["twin"]):
+        replicas = one["replicas"]
+        rows.append(
+            (
+                f"{one['name']} ({one['strategy']})",
+                f"{replicas['min']} to {replicas['max']}, now {replicas['last']}",
+                f"{one['replicaHours']:.2f}",
+                f"${one['cost']:.2f}",
+                f"{one['overTarget']:.1f}",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join((*lines, f"{summary['events']} events, {summary['errors']} errors"))
+
+
 def _of(account: Account) -> dict[str, Any]:
     return {
         "replicas": {
