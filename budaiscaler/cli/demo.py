@@ -38,9 +38,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--start-up",
         type=_duration,
-        default=90.0,
+        default=60.0,
         metavar="DURATION",
-        help="how long a pod loads its model, in the story; default: 90s",
+        help="how long a pod loads its model, in the story; default: 60s",
     )
     parser.add_argument(
         "--trace", type=Path, metavar="FILE", help="CSV to replay instead of made-up traffic"

@@ -23,7 +23,7 @@ API_SERVICE = "v1beta1.external.metrics.k8s.io"
 
 MOST_REPLICAS = 20
 FIRST_REPLICAS = 3
-TARGETS = {"requests_running": 60, "requests_waiting": 10}
+TARGETS = {"requests_running": 60, "requests_waiting": 30}
 """Of one replica. With sixty requests in its batch a server is well below the latency target."""
 
 NAMESPACES = Resource("", "v1", "namespaces")

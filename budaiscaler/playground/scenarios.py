@@ -75,7 +75,7 @@ class Scenario:
 
 
 def _bursts(seed: int) -> Rate:
-    return rates.bursts(8.0, every_s=15 * MINUTE_S, height=40.0, seed=seed)
+    return rates.bursts(8.0, every_s=15 * MINUTE_S, height=24.0, seed=seed)
 
 
 def _daily(begins_at: datetime) -> dict[str, Any]:
@@ -145,7 +145,7 @@ SCENARIOS: dict[str, Scenario] = {
             "schedule",
             "a crowd that is known beforehand: ten replicas from the fifth minute on",
             10.0,
-            lambda _: lambda at_s: 8.0 + rates.Burst(8 * MINUTE_S, 35.0).rate(at_s),
+            lambda _: lambda at_s: 8.0 + rates.Burst(8 * MINUTE_S, 30.0).rate(at_s),
             fields=_daily,
         ),
     )

@@ -18,7 +18,7 @@ class Starts:
         seed: what chance begins with.
     """
 
-    typical_s: float = 90.0
+    typical_s: float = 60.0
     seed: int = 0
 
     def of(self, number: int) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 from budaiscaler.playground.scenarios import SCENARIOS, Scenario
 from budaiscaler.playground.traffic.traces import Trace
 
-START_UP_S = 90.0
+START_UP_S = 60.0
+"""Of a pod; a large model takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)

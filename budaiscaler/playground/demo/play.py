@@ -28,6 +28,8 @@ TICK_REAL_S = 0.05
 MOST_STEPS = 600
 """In a row, before others get a turn."""
 STEP_S = 1.0
+SETTLING_S = 10
+"""Of the story, each time that somebody looks; about the time that a request takes."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,17 @@ class Play:
                     await self.happen(incident)
                 self._step()
             await asyncio.sleep(TICK_REAL_S)
+
+    async def settle(self) -> None:
+        """Have requests come as at the beginning, before the story begins and is counted.
+
+        The servers that decide are started with it: they must not see a load of nothing first.
+        """
+        await self.look()
+        per_s = self.arrivals.rate(0.0)
+        for workload in self.workloads.values():
+            for _ in range(SETTLING_S):
+                workload.fleet.step(per_s, STEP_S)
 
     async def happen(self, incident: Incident) -> None:
         """Let something go wrong, for all alike."""

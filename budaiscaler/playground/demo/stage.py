@@ -95,7 +95,7 @@ class Stage:
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 while not await self._is_ready():
-                    await self.play.look()
+                    await self.play.settle()
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError as error:
             raise PlaygroundError(
@@ -175,17 +175,19 @@ def _play(
     happens: Callable[[Incident], Awaitable[None]],
 ) -> Play:
     rate, shape = shown.traffic(options)
+    twin = Twin(
+        hpa_controller_spec.read(manifests.plain_hpa()),
+        Starts(options.start_up_s, options.seed),
+        Fleet(shape),
+        manifests.FIRST_REPLICAS,
+    )
+    twin.settle(rate(0.0))
     return Play(
         clock=clock,
         machinery=machinery,
         servers=servers,
         workloads={name: Workload(Fleet(shape)) for name in SCALERS},
-        twin=Twin(
-            hpa_controller_spec.read(manifests.plain_hpa()),
-            Starts(options.start_up_s, options.seed),
-            Fleet(shape),
-            manifests.FIRST_REPLICAS,
-        ),
+        twin=twin,
         arrivals=Arrivals(rate, options.seed),
         scenario=options.scenario,
         happens=happens,

@@ -53,9 +53,9 @@ class Burst:
 
     at_s: float
     height: float
-    rise_s: float = 20.0
-    lasts_s: float = 240.0
-    decay_s: float = 90.0
+    rise_s: float = 120.0
+    lasts_s: float = 300.0
+    decay_s: float = 120.0
 
     def rate(self, at_s: float) -> float:
         """What it adds."""
