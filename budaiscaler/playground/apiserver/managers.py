@@ -198,7 +198,7 @@ def _without(
 ) -> Json:
     """Remove what is given up, unless it or something in it is owned."""
     owned = set(own).union(*(other.fields for other in others.values()))
-    for path in sorted(given_up, key=len, reverse=True):
+    for path in sorted(given_up, key=len):  # an item whole, before the key it is found by
         if not any(one[: len(path)] == path for one in owned):
             merged = fieldsets.without(merged, path, shape) or {}
     return merged
