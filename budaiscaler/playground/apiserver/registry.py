@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,11 +99,8 @@ class Registry:
         if subresource == "scale":
             return self._scale(kind, old, body, options)
         new = preparing.read(kind, namespace, body)
-        if new["metadata"].get("name", name) != name:
-            raise failures.bad_request(
-                f"the name of the object ({new['metadata']['name']}) does not match the name on "
-                f"the URL ({name})"
-            )
+        preparing.check_name(new, name)
+        _check_uid_precondition(kind, old, new)
         if kind.needs_version and not new["metadata"].get("resourceVersion"):
             cause = Cause(
                 "FieldValueInvalid",
@@ -136,6 +133,10 @@ class Registry:
             )
         shown = _patched(versions.show(kind, old), patch, content_type, Shape(kind.schema))
         new = preparing.read(kind, namespace, shown)
+        options = replace(options, is_patch=True)
+        preparing.check_name(new, name)
+        if not subresource:
+            _check_uid(kind, old, new)
         return self._replace(kind, old, new, options, subresource)
 
     def _apply(
@@ -152,13 +153,17 @@ class Registry:
         applied = preparing.read(kind, namespace, body)
         if applied["metadata"].get("managedFields"):
             raise failures.bad_request("metadata.managedFields must be nil")
+        preparing.check_typed(kind, applied)
         key = Key(kind.store, namespace, name)
         old = self.store.find(key)
         if old is None:
             if subresource or applied["metadata"].get("uid"):
                 raise failures.not_found(kind, name)
             return self._apply_new(kind, key, applied, options)
-        self._check_identity(kind, old, applied)
+        preparing.check_name(applied, name)
+        _check_version(kind, old, applied)
+        if not subresource:
+            _check_uid(kind, old, applied)
         manager = Manager(options.manager, APPLY, kind.api_version, subresource)
         merged, owners = managers.after_apply(
             managers.read(old),
@@ -192,7 +197,7 @@ class Registry:
         version = (body.get("metadata") or {}).get("resourceVersion")
         new = scaling.with_replicas(kind, old, wanted)
         new["metadata"] = {**new["metadata"], "resourceVersion": version}
-        self._check_identity(kind, old, {"metadata": body.get("metadata") or {}})
+        _check_uid_precondition(kind, old, {"metadata": body.get("metadata") or {}})
         self._replace(kind, old, new, options, "scale")
         if options.dry_run:
             return scaling.show(kind, new)
@@ -210,7 +215,7 @@ class Registry:
         owners: Owners | None = None,
     ) -> Json:
         """Store what a write makes of an object, unless it changes nothing."""
-        self._check_identity(kind, old, new)
+        _check_version(kind, old, new)
         told = new["metadata"].get("managedFields")
         new = preparing.changed(kind, old, new, subresource)
         new["metadata"] = dict(new["metadata"])
@@ -231,8 +236,7 @@ class Registry:
             return versions.show(kind, new)
         key = self._key(kind, new)
         if new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
-            self.store.put(key, new)
-            return versions.show(kind, self.remove(kind, key))
+            return versions.show(kind, self.remove(kind, key, new))
         stored = self.store.put(key, new)
         self._follow(kind, stored)
         return versions.show(kind, self.store.find(key) or stored)
@@ -251,9 +255,9 @@ class Registry:
 
     # Deletion.
 
-    def remove(self, kind: Kind, key: Key) -> Json:
+    def remove(self, kind: Kind, key: Key, last: Json | None = None) -> Json:
         """Remove an object at once, and then what it owned and nobody else does."""
-        gone = self.store.remove(key)
+        gone = self.store.remove(key, last)
         if kind.store == definitions.STORE:
             self._withdraw(gone)
         for dependent in self.dependents.abandoned_by(gone["metadata"]["uid"]):
@@ -344,26 +348,39 @@ class Registry:
                 f"namespace {key.namespace} because it is being terminated"
             )
 
-    def _check_identity(self, kind: Kind, old: Json, new: Json) -> None:
-        """Compare versions and uids, where the writer named them."""
-        name, metadata = old["metadata"]["name"], new["metadata"]
-        uid = metadata.get("uid")
-        if uid not in (None, "", old["metadata"]["uid"]):
-            raise failures.conflict(
-                kind,
-                name,
-                f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
-                f"{old['metadata']['uid']}",
-            )
-        if metadata.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
-            raise failures.modified(kind, name)
-
     def _key(self, kind: Kind, body: Json) -> Key:
         namespace = body["metadata"].get("namespace", "") if kind.namespaced else ""
         return Key(kind.store, namespace, body["metadata"]["name"])
 
     def _time(self) -> str:
         return times.rfc3339(self.now())
+
+
+def _check_version(kind: Kind, old: Json, new: Json) -> None:
+    """Compare the versions, if the writer named one."""
+    known = old["metadata"]["resourceVersion"]
+    if new["metadata"].get("resourceVersion") not in (None, "", known):
+        raise failures.modified(kind, old["metadata"]["name"])
+
+
+def _check_uid(kind: Kind, old: Json, new: Json) -> None:
+    """Refuse a patch that was meant for another object of that name."""
+    uid = new["metadata"].get("uid")
+    if uid not in (None, "", old["metadata"]["uid"]):
+        message = f'Invalid value: "{uid}": field is immutable'
+        cause = Cause("FieldValueInvalid", message, "metadata.uid")
+        raise failures.invalid(kind, old["metadata"]["name"], [cause])
+
+
+def _check_uid_precondition(kind: Kind, old: Json, new: Json) -> None:
+    """Refuse an update that was meant for another object of that name."""
+    uid, known = new["metadata"].get("uid"), old["metadata"]["uid"]
+    if uid not in (None, "", known):
+        raise failures.conflict(
+            kind,
+            old["metadata"]["name"],
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known}",
+        )
 
 
 def _patched(shown: Json, patch: Any, content_type: str, shape: Shape) -> Any:
