@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import yaml
 
+from budaiscaler.cli import demo
 from budaiscaler.domain.api.crd import budaiscaler_crd
 
 
@@ -19,9 +20,12 @@ def main() -> None:
     parser.add_argument("--version", action="version", version=version("budaiscaler"))
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("crd", help="print the CustomResourceDefinition, generated from the types")
+    demo.register(commands)
     arguments = parser.parse_args()
     if arguments.command == "crd":
         sys.stdout.write(crd_yaml())
+    elif arguments.command == "demo":
+        sys.exit(arguments.run(arguments))
 
 
 def crd_yaml() -> str:

@@ -6,6 +6,7 @@
     │   ├── CronError              an expression that is none, or whose time never comes
     │   └── TimeZoneError          a name that no time zone has
     ├── ConfigurationError         what an operator configured cannot work: do not start
+    ├── PlaygroundError            a demo cannot go on; says what ended, and its last words
     ├── KubeError                  the API server did not do what was asked
     │   ├── KubeUnreachableError   no answer: connection, TLS, time-out (temporary by nature)
     │   └── KubeStatusError        it answered with a Status that is a failure
@@ -48,6 +49,10 @@ class TimeZoneError(InvalidSpecError):
 
 class ConfigurationError(BudAIScalerError):
     """Settings of the operator that cannot work."""
+
+
+class PlaygroundError(BudAIScalerError):
+    """A demo that cannot begin, or cannot go on."""
 
 
 class KubeError(BudAIScalerError):

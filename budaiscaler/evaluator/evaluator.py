@@ -54,6 +54,8 @@ class Evaluator:
         interval_s: between two evaluations of one scaler.
         kpa_interval_s: the same of the KPA strategy, whose windows are short.
         clock: monotonic seconds.
+        speed: how many of them pass in a real second.
+        least_interval_s: whatever the interval, one that can be kept at that speed.
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
         gpu: reads GPUs; None where nobody can.
@@ -69,6 +71,8 @@ class Evaluator:
     kpa_interval_s: float = KPA_INTERVAL_S
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    speed: float = 1.0
+    least_interval_s: float = 0.0
     random: random.Random = field(default_factory=random.Random)
     actor: Actor | None = None
     counters: Counters = field(default_factory=Counters)
@@ -85,7 +89,7 @@ class Evaluator:
     _group: asyncio.TaskGroup = field(init=False)
 
     def __post_init__(self) -> None:
-        self._schedule = Schedule(self.clock)
+        self._schedule = Schedule(self.clock, self.speed)
 
     @property
     def is_round_complete(self) -> bool:
@@ -97,19 +101,21 @@ class Evaluator:
 
         Not before every scaler was evaluated once: what stands in a status may be of yesterday. Not
         while the loop is far behind, or what it sees of specs and pods, nor while the API server
-        takes none of our reports.
+        takes none of our reports. These are real seconds: a machine is no slower in a fast story.
         """
+        most_s, longest_s = MAX_LATENESS_S * self.speed, LONGEST_EVALUATION_S * self.speed
         return (
             self.is_round_complete
-            and self._schedule.lateness_s() < MAX_LATENESS_S
-            and self._longest_under_way_s() < LONGEST_EVALUATION_S
+            and self._schedule.lateness_s() < most_s
+            and self._longest_under_way_s() < longest_s
             and max(self.scalers.behind_s, self._workloads.behind_s) < MAX_LATENESS_S
             and not self.writer.is_refused(len(self._memories))
         )
 
     def interval_of(self, strategy: str) -> float:
         """Seconds between two evaluations of a scaler of that strategy."""
-        return self.kpa_interval_s if strategy == Strategy.KPA else self.interval_s
+        wanted_s = self.kpa_interval_s if strategy == Strategy.KPA else self.interval_s
+        return max(wanted_s, self.least_interval_s)
 
     def _longest_under_way_s(self) -> float:
         return self.clock() - min(self._evaluating.values(), default=self.clock())
@@ -120,7 +126,7 @@ class Evaluator:
         Args:
             as_of: when the leader before last vouched for what it reported.
         """
-        workloads = self._workloads = Workloads(self.kube, self.clock)
+        workloads = self._workloads = Workloads(self.kube, self.clock, self.speed)
         self._readers = MetricReaders(self.kube)
         self._observer = Observer(
             workloads, self.sources, self.interval_of, self.clock, gpu=self.gpu
@@ -154,7 +160,7 @@ class Evaluator:
                 self._evaluating.clear()
                 self.outcomes.clear()
                 self._unevaluated = None
-                self._schedule = Schedule(self.clock)
+                self._schedule = Schedule(self.clock, self.speed)
 
     def _take_over(self, as_of: datetime | None) -> None:
         """Continue where the leader before left off, as far as its reports tell."""

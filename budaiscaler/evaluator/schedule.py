@@ -20,9 +20,11 @@ class Schedule(Generic[K]):
 
     Attributes:
         clock: monotonic seconds.
+        speed: how many of them pass in a real second.
     """
 
     clock: Callable[[], float]
+    speed: float = 1.0
     _heap: list[tuple[float, int, K]] = field(default_factory=list)
     _due: dict[K, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,7 +57,7 @@ class Schedule(Generic[K]):
                 return key
             self._changed.clear()
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(wait_s and wait_s / self.speed):
                     await self._changed.wait()
             except TimeoutError:
                 continue

@@ -1,0 +1,140 @@
+"""`budaiscaler demo`: the playground, without a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from budaiscaler.runtime import durations
+from budaiscaler.runtime.clock import MOST_SPEED
+
+if TYPE_CHECKING:
+    from budaiscaler.playground.demo.options import Options
+
+SCENARIOS = ("burst", "diurnal", "outage", "spot-loss", "rollout", "budget", "schedule")
+INTERRUPTED = 130
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="a playground without a cluster: the real servers, pretended pods and traffic",
+        description="Starts an API server in memory, pretended vLLM servers, traffic, an HPA loop, "
+        "and the real adapter and controller. Ctrl-C ends all of it.",
+    )
+    parser.add_argument("--scenario", choices=SCENARIOS, default="burst", help="default: burst")
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        help=f"seconds of the story in a real one, 1 to {MOST_SPEED:g}; default: the scenario's",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of traffic and starts; default: 1")
+    parser.add_argument(
+        "--start-up",
+        type=_duration,
+        default=60.0,
+        metavar="DURATION",
+        help="how long a pod loads its model, in the story; default: 60s",
+    )
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="CSV to replay instead of made-up traffic"
+    )
+    parser.add_argument(
+        "--export", type=Path, metavar="DIR", help="write the manifests of what is shown there"
+    )
+    parser.add_argument("--headless", action="store_true", help="no screen: one line an event")
+    parser.add_argument(
+        "--duration",
+        type=_duration,
+        metavar="DURATION",
+        help="end by itself after so long, on the watcher's clock: 60s at --speed 10 are ten "
+        "minutes of the story",
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="form of the summary"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it until it ends, or is told to.
+
+    Raises:
+        PlaygroundError: it could not go on.
+        ConfigurationError: what was asked for cannot be shown.
+    """
+    return asyncio.run(_until_signalled(arguments))
+
+
+async def _until_signalled(arguments: argparse.Namespace) -> int:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(_run(arguments))
+    was_told = False
+
+    def stop() -> None:
+        nonlocal was_told
+        was_told = True
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not was_told:
+            raise
+        return INTERRUPTED if arguments.headless else 0
+    return 0
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    from budaiscaler.playground.demo import headless  # noqa: PLC0415 - other commands need none
+
+    with tempfile.TemporaryDirectory(prefix="budaiscaler-demo-") as directory:
+        options = _options(arguments, Path(directory))
+        as_json = arguments.output == "json"
+        told = sys.stderr if as_json else sys.stdout
+        await headless.run(options, as_json=as_json, out=sys.stdout, told=told)
+
+
+def _options(arguments: argparse.Namespace, directory: Path) -> Options:
+    from budaiscaler.playground.demo.options import Options  # noqa: PLC0415 - as above
+    from budaiscaler.playground.scenarios import SCENARIOS as BY_NAME  # noqa: PLC0415
+    from budaiscaler.playground.traffic import traces  # noqa: PLC0415
+
+    scenario = BY_NAME[arguments.scenario]
+    return Options(
+        directory=directory,
+        scenario=scenario,
+        speed=arguments.speed or scenario.speed,
+        seed=arguments.seed,
+        start_up_s=arguments.start_up,
+        trace=traces.read(arguments.trace) if arguments.trace is not None else None,
+        duration_s=arguments.duration,
+    )
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = durations.parse_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write for example 60s")
+    return seconds
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
+    if not 1 <= speed <= MOST_SPEED:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_SPEED:g}")
+    return speed
