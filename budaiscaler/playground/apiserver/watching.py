@@ -47,6 +47,11 @@ class Watches:
         self._open.add(watch)
         return watch
 
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     def close(self, watch: Watch) -> None:
         """Take a watch off the list."""
         self._open.discard(watch)
