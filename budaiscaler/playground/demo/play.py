@@ -108,6 +108,8 @@ class Play:
         if incident in (Incident.BREAK_METRICS, Incident.MEND_METRICS):
             is_broken = incident is Incident.BREAK_METRICS
             self.servers.is_broken = self.twin.is_broken = is_broken
+        elif incident is Incident.KILL_POD:
+            self.twin.lose(1)
         elif incident is Incident.LOSE_PODS:
             self.twin.lose(self.twin.ready // 2)
         else:
