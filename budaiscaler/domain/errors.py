@@ -24,8 +24,7 @@ A metric source has no errors here: a source that cannot answer returns
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import abc
 
 
 class BudAIScalerError(Exception):
@@ -74,7 +73,7 @@ class KubeStatusError(KubeError):
     """
 
     def __init__(
-        self, code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+        self, code: int, reason: str, message: str, details: abc.Mapping[str, object] | None = None
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -122,7 +121,7 @@ _BY_CODE: dict[int, type[KubeStatusError]] = {
 
 
 def status_error(
-    code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+    code: int, reason: str, message: str, details: abc.Mapping[str, object] | None = None
 ) -> KubeStatusError:
     """Choose the class of a failure by its HTTP status, so that callers catch by type."""
     kind = _BY_CODE.get(code, OverloadedError if code >= 500 else KubeStatusError)  # noqa: PLR2004 - HTTP classes

@@ -122,9 +122,12 @@ class Aggregator:
         return (body for body in self.store.objects(STORE) if body["spec"].get("service"))
 
     def _follow(self, change: Change) -> None:
-        # Of an APIService only the spec is of interest: its status is what we write.
-        before = (change.before or {}).get("spec")
-        if change.key.collection == STORE and change.after["spec"] != before:
+        # Only the spec is of interest: the status of an APIService is what we write.
+        is_same = change.before is not None and change.before.get("spec") == change.after.get(
+            "spec"
+        )
+        is_news = change.type == "DELETED" or not is_same
+        if is_news and change.key.collection in {STORE, "services"}:
             self._changed.set()
 
     async def _check(self, service: Json) -> None:
@@ -137,9 +140,9 @@ class Aggregator:
                 raise failures.unavailable(f"bad status from {path}: {handed.status}")
             resources = tuple(json.loads(handed.body).get("resources") or ())
         except KubeStatusError as error:
-            told = str(error)
-            reason = "ServiceNotFound" if error.code == 404 else "FailedDiscoveryCheck"  # noqa: PLR2004 - HTTP
-            self._tell(name, "False", reason, f"failing or missing response: {told}")
+            is_there = self._service(spec["service"]) is not None
+            reason = "FailedDiscoveryCheck" if is_there else "ServiceNotFound"
+            self._tell(name, "False", reason, f"failing or missing response: {error}")
         except ValueError as error:
             self._tell(name, "False", "FailedDiscoveryCheck", f"{path} is no JSON: {error}")
         else:
@@ -179,7 +182,7 @@ class Aggregator:
     ) -> Handed:
         reference = service["spec"]["service"]
         name, namespace = reference["name"], reference["namespace"]
-        host = self._host(name, namespace)
+        host = self._host(reference)
         url = f"https://{host}:{reference.get('port', 443)}{path}"
         headers.add("X-Remote-User", user.name)
         for group in user.groups:
@@ -202,12 +205,16 @@ class Aggregator:
             cause = str(error) or type(error).__name__
             raise failures.unavailable(f"error trying to reach service: {cause}") from error
 
-    def _host(self, name: str, namespace: str) -> str:
-        service = self.store.find(Key("services", namespace, name))
+    def _host(self, reference: Json) -> str:
+        service = self._service(reference)
         if service is None:
-            message = f'service/{name} in "{namespace}" is not present'
-            raise KubeStatusError(404, "NotFound", message)
+            raise failures.unavailable(
+                f'service/{reference["name"]} in "{reference["namespace"]}" is not present'
+            )
         return str(service["spec"].get("externalName") or "localhost")
+
+    def _service(self, reference: Json) -> Json | None:
+        return self.store.find(Key("services", reference["namespace"], reference["name"]))
 
     def _context(self, spec: Mapping[str, str]) -> ssl.SSLContext:
         bundle = spec.get("caBundle", "")

@@ -44,6 +44,16 @@ def kinds(definition: Json) -> Iterator[Kind]:
         )
 
 
+def fill(definition: Json) -> Json:
+    """Fill in what a definition left out; it is not changed."""
+    spec = definition.get("spec") or {}
+    names = dict(spec.get("names") or {})
+    if names.get("kind"):
+        names.setdefault("singular", names["kind"].lower())
+        names.setdefault("listKind", f"{names['kind']}List")
+    return {**definition, "spec": {"conversion": {"strategy": "None"}, **spec, "names": names}}
+
+
 def check(definition: Json) -> list[Cause]:
     """What keeps a definition from making kinds."""
     spec = definition.get("spec") or {}
@@ -81,9 +91,6 @@ def check(definition: Json) -> list[Cause]:
 
 def established(definition: Json, now: str) -> Json:
     """The status of a definition whose kinds are served."""
-    names = dict(definition["spec"]["names"])
-    names.setdefault("singular", names["kind"].lower())
-    names.setdefault("listKind", f"{names['kind']}List")
     told = (
         ("NamesAccepted", "NoConflicts", "no conflicts found"),
         ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
@@ -101,7 +108,7 @@ def established(definition: Json, now: str) -> Json:
             }
             for kind, reason, message in told
         ],
-        "acceptedNames": names,
+        "acceptedNames": definition["spec"]["names"],
         "storedVersions": [v["name"] for v in definition["spec"]["versions"] if v.get("storage")],
     }
 

@@ -87,8 +87,8 @@ def _check(kind: Kind, found: Json, preconditions: Json) -> None:
             raise failures.conflict(
                 kind,
                 metadata["name"],
-                f"Precondition failed: {label} in precondition: {wanted}, {label} in object "
-                f"meta: {metadata[field]}",
+                f"the {label} in the precondition ({wanted}) does not match the {label} in record "
+                f"({metadata[field]}). The object might have been deleted and then recreated",
             )
 
 

@@ -61,26 +61,24 @@ def combine(live: Any, applied: Any, shape: Shape) -> Any:
 
 
 def without(value: Any, path: Path, shape: Shape) -> Any:
-    """Take one field out; what it leaves empty behind goes, too. None if nothing is left."""
+    """Take one field, or item of a list, out."""
     head, *rest = path
     tail = tuple(rest)
     if isinstance(value, dict):
         name = head.removeprefix("f:")
         if name not in value:
             return value
-        inner = without(value[name], tail, shape.field(name)) if tail else None
-        kept = {key: one for key, one in value.items() if key != name}
-        if inner is not None:
-            kept = {key: inner if key == name else one for key, one in value.items()}
-        return kept or None
+        if not tail:
+            return {key: one for key, one in value.items() if key != name}
+        return {**value, name: without(value[name], tail, shape.field(name))}
     if isinstance(value, list):
         items = []
         for item in value:
             if head not in (shape.key(item) if shape.keys else None, f"v:{json.dumps(item)}"):
                 items.append(item)
-            elif tail and (inner := without(item, tail, shape.item())) is not None:
-                items.append(inner)
-        return items or None
+            elif tail:
+                items.append(without(item, tail, shape.item()))
+        return items
     return value
 
 

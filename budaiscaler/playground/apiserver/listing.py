@@ -11,6 +11,7 @@ from budaiscaler.playground.apiserver import failures, selecting, versions
 from budaiscaler.playground.apiserver.kinds import Kind
 from budaiscaler.playground.apiserver.store import Store
 
+_REST = "rest-"
 MOST_CONTINUED = 64
 """Lists under way; the oldest is forgotten, and told to begin again."""
 
@@ -51,6 +52,8 @@ class Lists:
         except ValueError as error:
             raise failures.bad_request(f"limit is no number: {query['limit']}") from error
         if token := query.get("continue"):
+            if not token.startswith(_REST):
+                raise failures.bad_request(f"continue key is not valid: {token[:40]}")
             if token not in self._rests:
                 raise failures.expired(
                     "The provided continue parameter is too old to display a consistent list "
@@ -70,7 +73,7 @@ class Lists:
         self._rests.clear()
 
     def _keep(self, version: int, rest: list[Json]) -> str:
-        token = secrets.token_urlsafe(12)
+        token = f"{_REST}{secrets.token_urlsafe(12)}"
         self._rests[token] = (version, rest)
         if len(self._rests) > MOST_CONTINUED:
             del self._rests[next(iter(self._rests))]

@@ -196,12 +196,19 @@ def _without(
     others: Mapping[Manager, Owned],
     shape: Shape,
 ) -> Json:
-    """Remove what is given up, unless it or something in it is owned."""
-    owned = set(own).union(*(other.fields for other in others.values()))
-    for path in sorted(given_up, key=len):  # an item whole, before the key it is found by
-        if not any(one[: len(path)] == path for one in owned):
-            merged = fieldsets.without(merged, path, shape) or {}
+    """Remove what is given up, and what it is in, unless that or something in it is owned.
+
+    What nobody owns goes with what it is in: of a behaviour that is given up, the defaults.
+    """
+    kept = _within(own).union(*(_within(other.fields) for other in others.values()))
+    for path in sorted(_within(given_up) - kept, key=len):
+        merged = fieldsets.without(merged, path, shape)
     return merged
+
+
+def _within(paths: frozenset[Path]) -> set[Path]:
+    """The paths, and all that they lie in."""
+    return {path[:length] for path in paths for length in range(1, len(path) + 1)}
 
 
 _MISSING = object()

@@ -1,8 +1,9 @@
-"""What an object goes through before it is stored: metadata, pruning, defaults, validation; pure."""
+"""What an object goes through before it is stored: metadata, pruning, defaults, checks; pure."""
 
 from __future__ import annotations
 
 import copy
+import json
 import re
 import secrets
 import uuid
@@ -24,6 +25,7 @@ from budaiscaler.playground.apiserver.kinds import Kind
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _RBAC_NAME = re.compile(r"[^/%]+")
+_LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 MAX_NAME = 253
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 """As Kubernetes makes names: without vowels, so that no words come out."""
@@ -40,6 +42,7 @@ class Options:
         manager: who writes, for the field managers.
         force: of server-side apply: take what others own.
         validation: `Strict`, `Warn` or `Ignore`: what an unknown field is.
+        is_patch: whether what is wrong is said to be the patch's fault.
         dry_run: say what would come out, and store nothing.
         warnings: what the writer should know, filled on the way.
     """
@@ -47,6 +50,7 @@ class Options:
     manager: str = "unknown"
     force: bool = False
     validation: str = "Ignore"
+    is_patch: bool = False
     dry_run: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -68,6 +72,9 @@ def read(kind: Kind, namespace: str, body: Any) -> Json:
             f"the API version in the data ({told}) does not match the expected API version "
             f"({kind.api_version})"
         )
+    if said not in (None, kind.kind) and kind.is_custom:
+        cause = Cause("FieldValueInvalid", f'Invalid value: "{said}": must be {kind.kind}', "kind")
+        raise failures.invalid(kind, str((metadata or {}).get("name", "")), [cause])
     if said not in (None, kind.kind):
         raise failures.bad_request(
             f"{said} in version {kind.version!r} cannot be handled as a {kind.kind}"
@@ -166,8 +173,10 @@ def complete(kind: Kind, body: Json, options: Options) -> Json:
         body = structural.default(body, kind.schema)
         causes = validating.check(body, kind.schema)
     else:
-        body = defaults.fill(kind.store, body)
-        causes = definitions.check(body) if kind.store == definitions.STORE else []
+        body, causes = defaults.fill(kind.store, body), []
+        if kind.store == definitions.STORE:
+            body = definitions.fill(body)
+            causes = definitions.check(body)
     causes += _bad_labels(body["metadata"])
     if causes:
         raise failures.invalid(kind, body["metadata"]["name"], causes)
@@ -181,14 +190,62 @@ def _tell(kind: Kind, unknown: list[str], options: Options) -> None:
     if options.validation != "Strict":
         options.warnings.extend(told)
         return
+    error = f"strict decoding error: {', '.join(told)}"
+    if options.is_patch:
+        raise failures.unprocessable(f'patch: Invalid value: "...": {error}')
     raise failures.bad_request(
-        f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-        f"strict decoding error: {', '.join(told)}"
+        f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}'
     )
 
 
+def check_name(body: Json, name: str) -> None:
+    """Refuse an object that is not the one that the path names.
+
+    Raises:
+        KubeStatusError: 400.
+    """
+    told = body["metadata"].get("name", name)
+    if told != name:
+        raise failures.bad_request(
+            f"the name of the object ({told}) does not match the name on the URL ({name})"
+        )
+
+
+def check_typed(kind: Kind, applied: Json) -> None:
+    """Refuse to apply what the schema has no field for, or another type, as the real one does.
+
+    Raises:
+        KubeStatusError: 500.
+    """
+    if kind.schema is None:
+        return
+    _, unknown = structural.prune(applied, kind.schema)
+    wrong = [f".{path}: field not declared in schema" for path in unknown]
+    for cause in validating.check(applied, kind.schema):
+        if cause.reason == "FieldValueTypeInvalid":
+            wanted = cause.message.rpartition("must be of type ")[2].replace(": ", ", got ")
+            wrong.append(f".{cause.field}: expected {wanted}")
+    if wrong:
+        raise failures.internal(f"failed to create typed patch object: {'; '.join(wrong)}")
+
+
 def _bad_labels(metadata: Mapping[str, Any]) -> list[Cause]:
-    """Labels and annotations are texts; a number among them is a common slip in YAML."""
+    """What Kubernetes does not take as a label; a number among them is a common slip in YAML."""
+    bad = [
+        Cause(
+            "FieldValueInvalid",
+            f"Invalid value: {json.dumps(value)}: a valid label must be an empty string or consist "
+            "of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+            "alphanumeric character",
+            "metadata.labels",
+        )
+        for value in (metadata.get("labels") or {}).values()
+        if isinstance(value, str) and not _LABEL.fullmatch(value)
+    ]
+    return bad + _no_texts(metadata)
+
+
+def _no_texts(metadata: Mapping[str, Any]) -> list[Cause]:
     return [
         Cause(
             "FieldValueInvalid",

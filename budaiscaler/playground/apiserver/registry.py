@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +13,10 @@ from budaiscaler.playground.apiserver import (
     definitions,
     failures,
     managers,
-    patching,
+    patches,
+    preconditions,
     preparing,
     scaling,
-    strategic,
     versions,
 )
 from budaiscaler.playground.apiserver.collecting import Dependents
@@ -26,11 +26,6 @@ from budaiscaler.playground.apiserver.managers import APPLY, UPDATE, Manager, Ow
 from budaiscaler.playground.apiserver.preparing import Options
 from budaiscaler.playground.apiserver.shapes import Shape
 from budaiscaler.playground.apiserver.store import Key, Store
-
-MERGE_PATCH = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
 
 EVENTS_LAST = timedelta(hours=1)
 """As long as a kube-apiserver keeps Events, by the clock of the objects."""
@@ -99,11 +94,8 @@ class Registry:
         if subresource == "scale":
             return self._scale(kind, old, body, options)
         new = preparing.read(kind, namespace, body)
-        if new["metadata"].get("name", name) != name:
-            raise failures.bad_request(
-                f"the name of the object ({new['metadata']['name']}) does not match the name on "
-                f"the URL ({name})"
-            )
+        preparing.check_name(new, name)
+        preconditions.check_uid_precondition(kind, old, new)
         if kind.needs_version and not new["metadata"].get("resourceVersion"):
             cause = Cause(
                 "FieldValueInvalid",
@@ -124,18 +116,21 @@ class Registry:
         subresource: str = "",
     ) -> Json:
         """Change an object, its status, or its scale, by any kind of patch."""
-        if content_type == APPLY_PATCH:
+        if content_type == patches.APPLY:
             return self._apply(kind, namespace, name, patch, options, subresource)
         old = self.find(kind, namespace, name)
         if subresource == "scale":
             shown = scaling.show(kind, old)
-            return self._scale(kind, old, _patched(shown, patch, content_type, Shape()), options)
-        if content_type == STRATEGIC_PATCH and kind.is_custom:
-            raise failures.unsupported_media_type(
-                content_type, (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+            return self._scale(
+                kind, old, patches.apply(shown, patch, content_type, Shape()), options
             )
-        shown = _patched(versions.show(kind, old), patch, content_type, Shape(kind.schema))
+        patches.check_taken(kind, content_type)
+        shown = patches.apply(versions.show(kind, old), patch, content_type, Shape(kind.schema))
         new = preparing.read(kind, namespace, shown)
+        options = replace(options, is_patch=True)
+        preparing.check_name(new, name)
+        if not subresource:
+            preconditions.check_uid(kind, old, new)
         return self._replace(kind, old, new, options, subresource)
 
     def _apply(
@@ -152,13 +147,17 @@ class Registry:
         applied = preparing.read(kind, namespace, body)
         if applied["metadata"].get("managedFields"):
             raise failures.bad_request("metadata.managedFields must be nil")
+        preparing.check_typed(kind, applied)
         key = Key(kind.store, namespace, name)
         old = self.store.find(key)
         if old is None:
             if subresource or applied["metadata"].get("uid"):
                 raise failures.not_found(kind, name)
             return self._apply_new(kind, key, applied, options)
-        self._check_identity(kind, old, applied)
+        preparing.check_name(applied, name)
+        preconditions.check_version(kind, old, applied)
+        if not subresource:
+            preconditions.check_uid(kind, old, applied)
         manager = Manager(options.manager, APPLY, kind.api_version, subresource)
         merged, owners = managers.after_apply(
             managers.read(old),
@@ -192,7 +191,7 @@ class Registry:
         version = (body.get("metadata") or {}).get("resourceVersion")
         new = scaling.with_replicas(kind, old, wanted)
         new["metadata"] = {**new["metadata"], "resourceVersion": version}
-        self._check_identity(kind, old, {"metadata": body.get("metadata") or {}})
+        preconditions.check_uid_precondition(kind, old, {"metadata": body.get("metadata") or {}})
         self._replace(kind, old, new, options, "scale")
         if options.dry_run:
             return scaling.show(kind, new)
@@ -210,7 +209,7 @@ class Registry:
         owners: Owners | None = None,
     ) -> Json:
         """Store what a write makes of an object, unless it changes nothing."""
-        self._check_identity(kind, old, new)
+        preconditions.check_version(kind, old, new)
         told = new["metadata"].get("managedFields")
         new = preparing.changed(kind, old, new, subresource)
         new["metadata"] = dict(new["metadata"])
@@ -231,8 +230,7 @@ class Registry:
             return versions.show(kind, new)
         key = self._key(kind, new)
         if new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
-            self.store.put(key, new)
-            return versions.show(kind, self.remove(kind, key))
+            return versions.show(kind, self.remove(kind, key, new))
         stored = self.store.put(key, new)
         self._follow(kind, stored)
         return versions.show(kind, self.store.find(key) or stored)
@@ -251,9 +249,9 @@ class Registry:
 
     # Deletion.
 
-    def remove(self, kind: Kind, key: Key) -> Json:
+    def remove(self, kind: Kind, key: Key, last: Json | None = None) -> Json:
         """Remove an object at once, and then what it owned and nobody else does."""
-        gone = self.store.remove(key)
+        gone = self.store.remove(key, last)
         if kind.store == definitions.STORE:
             self._withdraw(gone)
         for dependent in self.dependents.abandoned_by(gone["metadata"]["uid"]):
@@ -344,44 +342,12 @@ class Registry:
                 f"namespace {key.namespace} because it is being terminated"
             )
 
-    def _check_identity(self, kind: Kind, old: Json, new: Json) -> None:
-        """Compare versions and uids, where the writer named them."""
-        name, metadata = old["metadata"]["name"], new["metadata"]
-        uid = metadata.get("uid")
-        if uid not in (None, "", old["metadata"]["uid"]):
-            raise failures.conflict(
-                kind,
-                name,
-                f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
-                f"{old['metadata']['uid']}",
-            )
-        if metadata.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
-            raise failures.modified(kind, name)
-
     def _key(self, kind: Kind, body: Json) -> Key:
         namespace = body["metadata"].get("namespace", "") if kind.namespaced else ""
         return Key(kind.store, namespace, body["metadata"]["name"])
 
     def _time(self) -> str:
         return times.rfc3339(self.now())
-
-
-def _patched(shown: Json, patch: Any, content_type: str, shape: Shape) -> Any:
-    try:
-        match content_type:
-            case _ if content_type == MERGE_PATCH:
-                return patching.merge(shown, patch)
-            case _ if content_type == STRATEGIC_PATCH:
-                return strategic.merge(shown, patch, shape)
-            case _ if content_type == JSON_PATCH and isinstance(patch, list):
-                return patching.apply_json(shown, patch)
-    except patching.PatchError as error:
-        raise failures.unprocessable(str(error)) from error
-    if content_type == JSON_PATCH:
-        raise failures.bad_request("a JSON patch is a list of steps")
-    raise failures.unsupported_media_type(
-        content_type, (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
-    )
 
 
 def _part(kind: Kind, applied: Json, subresource: str) -> Json:

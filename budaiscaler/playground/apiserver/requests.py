@@ -11,9 +11,11 @@ from urllib.parse import unquote
 import yaml
 
 from adapter.identity import User
-from budaiscaler.playground.apiserver import failures
+from budaiscaler.kube.port import Json
+from budaiscaler.playground.apiserver import failures, protobuf
 
 _SUBRESOURCES_OF_NAMESPACES = ("status", "finalize")
+_KNOWN = ("application/json", "application/yaml")
 _YAML = ("application/yaml", "application/apply-patch+yaml")
 
 
@@ -45,6 +47,8 @@ class Request:
         """
         if not self.raw:
             return None
+        if self.content_type == protobuf.MEDIA_TYPE:
+            return self._protobuf()
         try:
             return json.loads(self.raw)
         except ValueError as error:
@@ -54,6 +58,14 @@ class Request:
             return yaml.load(self.raw, Loader=yaml.CSafeLoader)
         except yaml.YAMLError as error:
             raise failures.bad_request(f"the body is no YAML: {error}") from error
+
+    def _protobuf(self) -> Json:
+        try:
+            return protobuf.decode(self.raw)
+        except ValueError as error:
+            raise failures.unsupported_media_type(
+                f"{self.content_type}: {error}", _KNOWN
+            ) from error
 
     def flag(self, name: str) -> bool:
         """Read a boolean parameter; as Kubernetes does, whatever is not false is true."""

@@ -14,6 +14,7 @@ from budaiscaler.playground.apiserver import (
     failures,
     listing,
     openapi,
+    patches,
     requests,
     selecting,
     tables,
@@ -23,7 +24,7 @@ from budaiscaler.playground.apiserver.aggregating import Aggregator
 from budaiscaler.playground.apiserver.kinds import Kind, Kinds
 from budaiscaler.playground.apiserver.listing import Lists
 from budaiscaler.playground.apiserver.preparing import Options
-from budaiscaler.playground.apiserver.registry import APPLY_PATCH, Registry
+from budaiscaler.playground.apiserver.registry import Registry
 from budaiscaler.playground.apiserver.requests import Request, Route
 from budaiscaler.playground.apiserver.store import Key
 from budaiscaler.playground.apiserver.users import Users
@@ -182,7 +183,7 @@ class Router:
                 body = self.registry.update(kind, where, name, request.document(), options, part)
             case "PATCH":
                 how = request.content_type
-                if how == APPLY_PATCH and not request.query.get("fieldManager"):
+                if how == patches.APPLY and not request.query.get("fieldManager"):
                     raise failures.no_field_manager()
                 is_new = self.registry.store.find(Key(kind.store, where, name)) is None
                 body = self.registry.patch(

@@ -85,14 +85,18 @@ class Store:
         self._happened("MODIFIED" if before else "ADDED", key, before, after)
         return after
 
-    def remove(self, key: Key) -> Json:
+    def remove(self, key: Key, last: Json | None = None) -> Json:
         """Remove an object, and give its last state, with the version of its removal.
+
+        Args:
+            key: where it is.
+            last: its last state, if the removal changes it, too.
 
         Raises:
             KeyError: there is none.
         """
         before = self._collections[key.collection].pop((key.namespace, key.name))
-        after = self._stamped(before)
+        after = self._stamped(last or before)
         self._happened("DELETED", key, before, after)
         return after
 

@@ -84,7 +84,7 @@ def default(value: Any, schema: Json) -> Any:
     filled: Json = {}
     for name, inner in value.items():
         of = declared.get(name, others if isinstance(others, dict) else {})
-        if inner is None and "default" in of and not of.get("nullable"):
+        if inner is None and name in declared and not of.get("nullable"):
             continue
         filled[name] = default(inner, of)
     for name, of in declared.items():

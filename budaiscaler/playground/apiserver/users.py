@@ -13,6 +13,7 @@ from typing import Any
 from adapter.identity import ANONYMOUS, MASTERS, User, authenticated
 from budaiscaler.kube.port import Json
 from budaiscaler.playground.apiserver import failures
+from budaiscaler.playground.apiserver.failures import Cause
 from budaiscaler.playground.apiserver.kinds import Kind
 
 ADMIN = authenticated(User(name="admin", groups=(MASTERS,)))
@@ -49,6 +50,8 @@ class Users:
         if not isinstance(body, dict):
             raise failures.bad_request("the body is no object")
         spec = body.get("spec") or {}
+        if kind.kind.endswith("AccessReview"):
+            _check_access(kind, spec)
         status = self._status(kind, asker, spec)
         metadata = {"creationTimestamp": None, **(body.get("metadata") or {})}
         told: Json = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
@@ -76,6 +79,14 @@ class Users:
                 is_known = bool(name or spec.get("groups")) and name != ANONYMOUS.name
                 reason = "everybody but the anonymous may do anything here"
                 return {"allowed": is_known, "reason": reason}
+
+
+def _check_access(kind: Kind, spec: Json) -> None:
+    asked = [spec.get(name) for name in ("resourceAttributes", "nonResourceAttributes")]
+    if sum(one is not None for one in asked) != 1:
+        message = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        cause = Cause("FieldValueInvalid", f"Invalid value: null: {message}", "spec")
+        raise failures.invalid(kind, "", [cause])
 
 
 def _user(name: str) -> User:

@@ -61,7 +61,9 @@ def _violated_type(value: Any, schema: Json) -> str:
         is_either = isinstance(value, int | str) and not isinstance(value, bool)
         return "" if is_either else "integer,string"
     wanted: str = schema.get("type", "")
-    return wanted if wanted and not _TYPES[wanted](value) else ""
+    if not wanted or _TYPES[wanted](value):
+        return ""
+    return schema.get("format", wanted) if isinstance(value, float) else wanted
 
 
 def _alternatives(value: Any, schema: Json, path: str) -> Iterator[Cause]:
@@ -112,9 +114,7 @@ def _array(value: list[Any], schema: Json, path: str) -> Iterator[Cause]:
             break
         key = {name: item.get(name) for name in keys} if kind == "map" else item
         if key in seen:
-            yield Cause(
-                "FieldValueDuplicate", f"Duplicate value: {json.dumps(key)}", f"{path}[{index}]"
-            )
+            yield Cause("FieldValueDuplicate", f"Duplicate value: {_json(key)}", f"{path}[{index}]")
         seen.append(key)
 
 
@@ -145,13 +145,18 @@ def _number(value: float, schema: Json, path: str) -> Iterator[Cause]:
 def _wrong_type(value: Any, wanted: str, path: str) -> Cause:
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
     found = "null" if value is None else names.get(type(value), "number")
-    message = f'Invalid value: "{found}": {path} in body must be of type {wanted}: "{found}"'
+    got = "float64" if isinstance(value, float) else found
+    message = f'Invalid value: "{found}": {path} in body must be of type {wanted}: "{got}"'
     return Cause("FieldValueTypeInvalid", message, path)
 
 
 def _invalid(value: Any, path: str, rule: str) -> Cause:
-    shown = json.dumps(value)
+    shown = _json(value)
     return Cause("FieldValueInvalid", f"Invalid value: {shown}: {path} in body {rule}", path)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _field(path: str, name: str) -> str:
