@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from adapter.settings import AdapterSettings
-from budaiscaler.cli.main import crd_yaml
+from budaiscaler.cli.crd import crd_yaml
 from budaiscaler.domain.api import validation
 from controller.settings import ControllerSettings
 
