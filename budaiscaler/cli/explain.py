@@ -11,14 +11,12 @@ from pathlib import Path
 
 import yaml
 
-from budaiscaler.cli import files
+from budaiscaler.cli import files, telling
 from budaiscaler.cli.base import Commands
 from budaiscaler.cli.files import FileError
-from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.errors import InvalidInputError
 from budaiscaler.domain.explaining import explanation, flips, ladder, live, observations, subjects
 from budaiscaler.domain.explaining.explanation import Explanation
-from budaiscaler.domain.explaining.subjects import Subject
 from budaiscaler.kube import client, scales
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import BUDAISCALERS
@@ -78,26 +76,13 @@ def of_files(scaler: str, observation: str, now: datetime) -> Explanation:
     Raises:
         InvalidInputError: a file cannot be used; the message has file and line.
     """
-    subject = load_scaler(scaler)
+    subject = telling.load_scaler(scaler)
     document = files.only(observation)
     try:
         given = observations.read(document.raw, subject)
     except InvalidInputError as error:
         raise FileError(document.tell(error)) from error
     return explanation.explain(subject, given, given.now or now, unit_factor)
-
-
-def load_scaler(name: str) -> Subject:
-    """Read the scaler of a file.
-
-    Raises:
-        FileError: there is none, or it is wrong.
-    """
-    document = files.only(name, KIND)
-    try:
-        return subjects.read(document.raw)
-    except InvalidInputError as error:
-        raise FileError(document.tell(error)) from error
 
 
 def render(explained: Explanation, output: str, *, is_steady: bool) -> str:

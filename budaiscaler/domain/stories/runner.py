@@ -37,6 +37,7 @@ class Step:
         at_s: seconds since its start.
         replicas: as they stood.
         desired: what is asked for: by the HPA where one acts, else by the decision.
+        acts: whether the replicas are changed to it.
         rungs: of the decision, and of the HPA.
         readings: as the decision saw them.
         placed: replicas that have a node after it.
@@ -46,6 +47,7 @@ class Step:
     at_s: float
     replicas: Replicas
     desired: int
+    acts: bool
     decision: Decision
     rungs: tuple[Rung, ...]
     readings: Mapping[str, Observed]
@@ -205,12 +207,14 @@ class _Told:
             published = Published(decision, self.state, self.observer.answers)
             done, self.hpa = hpas.sync(hpa, self.subject, published, replicas, self.hpa, now)
             desired, rungs = done.desired, (*rungs, *done.rungs)
-        if self._acts(hpa):
+        acts = self._acts(hpa) and desired != replicas.current
+        if acts:
             self.workload = self.workload.scaled(desired, now)
         return Step(
             at_s,
             replicas,
             desired,
+            acts,
             decision,
             rungs,
             seen.readings,

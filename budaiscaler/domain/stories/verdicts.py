@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +28,8 @@ class Failure:
         at_s: when it was first not so; of sums, the end of the span.
         expected: as written.
         got: what was there then.
-        today: what to write so that it holds: a number, a range, a status, or stages.
+        today: what to write so that it holds: a number, a range, a status, or stages; None where
+            nothing does for the whole span.
         ladder: how the decision of that moment came about.
     """
 
@@ -34,7 +37,7 @@ class Failure:
     at_s: float
     expected: str
     got: str
-    today: str | list[str]
+    today: str | list[str] | None
     ladder: tuple[str, ...] = ()
 
 
@@ -57,17 +60,16 @@ def failures(story: Story, steps: Sequence[Step]) -> Iterator[Failure]:
         _, last = one.span
         if one.actions is not None:
             made = actions(steps, *one.span)
-            yield from _sum(one.actions, made, f"{made}", last, (*at, "actions"))
+            yield from _sum(one.actions, made, str(made), str(made), last, (*at, "actions"))
         if one.cost is not None:
             spent = cost(steps, *one.span)
-            yield from _sum(one.cost, spent, f"{spent:.4g}", last, (*at, "cost"))
+            most = f"<={math.ceil(100 * spent) / 100:.2f}"
+            yield from _sum(one.cost, spent, f"{spent:.4g}", most, last, (*at, "cost"))
 
 
 def actions(steps: Sequence[Step], first_s: float, last_s: float) -> int:
     """Count the changes of replicas that were asked for in a span."""
-    return sum(
-        step.desired != step.replicas.current for step in steps if first_s <= step.at_s <= last_s
-    )
+    return sum(step.acts for step in steps if first_s <= step.at_s <= last_s)
 
 
 def cost(steps: Sequence[Step], first_s: float, last_s: float) -> float:
@@ -94,7 +96,7 @@ def warnings(story: Story, steps: Sequence[Step]) -> Iterator[str]:
 
 def _constant(key: str, steps: Sequence[Step]) -> Iterator[str]:
     """A level that stays while replicas come or go: nothing that they share does."""
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in itertools.pairwise(steps):
         old, new = before.readings.get(key), after.readings.get(key)
         counts = before.replicas.ready, after.replicas.ready
         if not isinstance(old, Reading) or not isinstance(new, Reading):
@@ -120,9 +122,13 @@ def _desired(expected: str, seen: list[Step], at: Path) -> Iterator[Failure]:
     counts = sorted({step.desired for step in seen})
     today = str(counts[0]) if len(counts) == 1 else f"{counts[0]}..{counts[-1]}"
     yield from _first(
-        seen, lambda step: bound.holds(step.desired), expected, lambda step: str(step.desired),
-        today, at,
-    )  # fmt: skip
+        seen,
+        lambda step: bound.holds(step.desired),
+        expected,
+        lambda step: str(step.desired),
+        today,
+        at,
+    )
 
 
 def _reasons(expected: tuple[str, ...], seen: list[Step], at: Path) -> Iterator[Failure]:
@@ -141,10 +147,15 @@ def _condition(kind: str, expected: str, seen: list[Step], at: Path) -> Iterator
     def truth(step: Step) -> str:
         return step.conditions.get(kind, "Absent")
 
+    statuses = {truth(step) for step in seen}
     yield from _first(
-        seen, lambda step: truth(step) == expected, f"{kind}={expected}",
-        lambda step: f"{kind}={truth(step)}", truth(seen[-1]), at,
-    )  # fmt: skip
+        seen,
+        lambda step: truth(step) == expected,
+        f"{kind}={expected}",
+        lambda step: f"{kind}={truth(step)}",
+        truth(seen[-1]) if len(statuses) == 1 else None,
+        at,
+    )
 
 
 def _first(
@@ -152,7 +163,7 @@ def _first(
     holds: Callable[[Step], bool],
     expected: str,
     got: Callable[[Step], str],
-    today: str | list[str],
+    today: str | list[str] | None,
     at: Path,
 ) -> Iterator[Failure]:
     wrong = next((step for step in seen if not holds(step)), None)
@@ -160,6 +171,8 @@ def _first(
         yield Failure(at, wrong.at_s, expected, got(wrong), today, tuple(rungs(wrong.rungs)))
 
 
-def _sum(expected: str, number: float, got: str, at_s: float, at: Path) -> Iterator[Failure]:
+def _sum(
+    expected: str, number: float, got: str, today: str, at_s: float, at: Path
+) -> Iterator[Failure]:
     if not Bound.parse(expected).holds(number):
-        yield Failure(at, at_s, expected, got, got)
+        yield Failure(at, at_s, expected, got, today)
