@@ -16,7 +16,11 @@ from controller.settings import ControllerSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-SAMPLES = sorted((ROOT / "manifests" / "samples").rglob("*.yaml"))
+SAMPLES = sorted(
+    file
+    for file in (ROOT / "manifests" / "samples").rglob("*.yaml")
+    if file.parent.name != "tests"  # stories, which tests/stories tells
+)
 BASE = sorted((ROOT / "manifests" / "base").glob("*.yaml"))
 
 

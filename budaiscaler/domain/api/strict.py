@@ -40,7 +40,7 @@ Seconds = Annotated[float, BeforeValidator(_duration_s)]
 
 _PART = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
 _SENTENCE = re.compile(r"; (?=spec[.\[:])")
-_UNION_ARM = re.compile(r"[a-z]+\[|^(float|str|int|constrained-)|^[A-Z]\w+$")
+_UNION_ARM = re.compile(r"^(float|str|int|bool)$|\[|^[A-Z]\w+Given$")
 
 
 def read(model: type[Model], raw: Any, at: Path = ()) -> Model:

@@ -251,6 +251,8 @@ def _of_expectation(one: ExpectationGiven, story: StoryGiven, at: Path) -> Itera
     if "at" in said and sums:
         yield Problem(at, f"{' and '.join(sorted(sums))} are of a span; write over, or from and to")
     for given in story.inputs:
+        if not (given.price or given.total or given.values):
+            continue  # told of the input itself
         ends_s = end_s(given, story.interval)
         if last > ends_s:
             name = given.source or given.gpu or "price"
