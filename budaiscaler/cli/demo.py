@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from budaiscaler.cli.base import Commands
 from budaiscaler.runtime import durations
 from budaiscaler.runtime.clock import MOST_SPEED
 
@@ -20,7 +21,7 @@ SCENARIOS = ("burst", "diurnal", "outage", "spot-loss", "rollout", "budget", "sc
 INTERRUPTED = 130
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
