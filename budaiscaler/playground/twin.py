@@ -155,8 +155,8 @@ class Twin:
         now = _EPOCH + timedelta(seconds=self.at_s)
         readings = [self._reading(metric.name) for metric in self.spec.metrics]
         done, self._state = hpa_controller.sync(self.spec, scale, readings, self._state, now)
+        self.rescales += done.desired != self.asked
         self.asked = done.desired
-        self.rescales += done.rescales
 
     def _reading(self, name: str) -> Observed:
         if self._scraped is None:
