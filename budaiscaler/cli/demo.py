@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from budaiscaler.cli.base import Commands
 from budaiscaler.runtime import durations
 from budaiscaler.runtime.clock import MOST_SPEED
 
@@ -20,7 +21,7 @@ SCENARIOS = ("burst", "diurnal", "outage", "spot-loss", "rollout", "budget", "sc
 INTERRUPTED = 130
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
@@ -94,13 +95,48 @@ async def _until_signalled(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    from budaiscaler.playground.demo import headless  # noqa: PLC0415 - other commands need none
-
     with tempfile.TemporaryDirectory(prefix="budaiscaler-demo-") as directory:
         options = _options(arguments, Path(directory))
-        as_json = arguments.output == "json"
-        told = sys.stderr if as_json else sys.stdout
-        await headless.run(options, as_json=as_json, out=sys.stdout, told=told)
+        try:
+            await _show(options, arguments)
+        except ExceptionGroup as errors:
+            raise _first(errors) from errors
+
+
+async def _show(options: Options, arguments: argparse.Namespace) -> None:
+    as_json = arguments.output == "json"
+    wants_screen = not (arguments.headless or as_json) and sys.stdout.isatty()
+    if wants_screen and await _show_on_screen(options):
+        return
+    from budaiscaler.playground.demo import headless  # noqa: PLC0415 - other commands need none
+
+    told = sys.stderr if as_json else sys.stdout
+    await headless.run(options, as_json=as_json, out=sys.stdout, told=told)
+
+
+async def _show_on_screen(options: Options) -> bool:
+    """Show it with rich, which is optional; False where there is none.
+
+    Something is on the screen before all that it takes is imported.
+    """
+    try:
+        from rich.live import Live  # noqa: PLC0415 - it is optional
+    except ImportError:
+        print("for a screen: pip install 'budaiscaler[demo]'", file=sys.stderr)
+        return False
+    with Live("budaiscaler demo is starting …", screen=True, auto_refresh=False) as live:
+        live.refresh()
+        from budaiscaler.playground.demo import watching  # noqa: PLC0415 - needs rich
+
+        summary = await watching.run(options, live)
+    print(summary)
+    return True
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in a group of groups; where one task fails, the others are cancelled."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _options(arguments: argparse.Namespace, directory: Path) -> Options:

@@ -22,7 +22,6 @@ ADAPTER, CONTROLLER = "budaiscaler-adapter", "budaiscaler-controller"
 API_SERVICE = "v1beta1.external.metrics.k8s.io"
 
 MOST_REPLICAS = 20
-FIRST_REPLICAS = 3
 TARGETS = {"requests_running": 60, "requests_waiting": 30}
 """Of one replica. With sixty requests in its batch a server is well below the latency target."""
 
@@ -85,7 +84,7 @@ def _service(adapter_port: int) -> Json:
     }
 
 
-def deployment(name: str) -> Json:
+def deployment(name: str, replicas: int) -> Json:
     """A workload of pretended vLLM servers."""
     labels = {"app": name}
     return {
@@ -93,7 +92,7 @@ def deployment(name: str) -> Json:
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
         "spec": {
-            "replicas": FIRST_REPLICAS,
+            "replicas": replicas,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},

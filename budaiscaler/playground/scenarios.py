@@ -22,6 +22,7 @@ class Incident(StrEnum):
 
     BREAK_METRICS = "every server answers errors instead of its metrics"
     MEND_METRICS = "the metrics are back"
+    KILL_POD = "a pod is killed"
     LOSE_PODS = "the spot market takes half of the pods"
     ROLL_OUT = "a new image is rolled out"
 

@@ -68,11 +68,10 @@ class Twin:
     def __post_init__(self) -> None:
         self._make(self.asked, at_once=True)
 
-    def settle(self, requests_per_s: float, for_s: int = 120) -> None:
+    def settle(self, requests_per_s: float) -> None:
         """Have requests come as at the beginning, before anything is counted."""
         self.fleet.follow(self._ready())
-        for _ in range(for_s):
-            self.fleet.step(requests_per_s, 1.0)
+        self.fleet.settle(requests_per_s)
 
     def step(self, arrivals: float, for_s: float) -> None:
         """Let `for_s` seconds pass, in which so many requests come."""
@@ -155,8 +154,8 @@ class Twin:
         now = _EPOCH + timedelta(seconds=self.at_s)
         readings = [self._reading(metric.name) for metric in self.spec.metrics]
         done, self._state = hpa_controller.sync(self.spec, scale, readings, self._state, now)
+        self.rescales += done.desired != self.asked
         self.asked = done.desired
-        self.rescales += done.rescales
 
     def _reading(self, name: str) -> Observed:
         if self._scraped is None:

@@ -11,10 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import PlainValidator
-from pydantic_settings import NoDecode
 
 MOST_SPEED = 600.0
 """Beyond it an evaluation takes longer than the interval that it is made in."""
@@ -116,6 +112,3 @@ def parse(text: object) -> Clock:
     if not 1 <= speed <= MOST_SPEED:
         raise ValueError(f"a clock runs at a speed from 1 to {MOST_SPEED:g}, not {speed:g}")
     return Story(speed, began_s, began_at_s).clock
-
-
-PlaygroundClock = Annotated[Clock, NoDecode, PlainValidator(parse)]

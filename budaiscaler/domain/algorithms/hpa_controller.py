@@ -8,12 +8,12 @@ policies are the ones that our own strategies use.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from budaiscaler.domain import conditions
 from budaiscaler.domain.algorithms import hpa_controller_metrics as of_metrics
-from budaiscaler.domain.algorithms import policies, stabilization
+from budaiscaler.domain.algorithms import limits, policies, stabilization
 from budaiscaler.domain.algorithms.hpa_controller_metrics import Scale
 from budaiscaler.domain.algorithms.hpa_controller_spec import (
     DOWNSCALE_STABILIZATION_S,
@@ -21,6 +21,7 @@ from budaiscaler.domain.algorithms.hpa_controller_spec import (
 )
 from budaiscaler.domain.api.behavior import ScalingRules
 from budaiscaler.domain.conditions import Condition
+from budaiscaler.domain.decision import Code, Rung, Stage
 from budaiscaler.domain.readings import NoData, Observed
 
 ABLE_TO_SCALE, SCALING_ACTIVE = conditions.ABLE_TO_SCALE, conditions.SCALING_ACTIVE
@@ -48,16 +49,16 @@ class Sync:
     """What came of one sync.
 
     Attributes:
-        desired: replicas; what is written to the scale if it differs from what is asked for.
-        rescales: whether it is written.
+        desired: replicas; written to the scale where it differs from what is asked for.
         proposals: of each metric, in their order; None of one that could not be had.
         conditions: that the HPA has after it.
+        rungs: how the largest proposal came to be what is desired.
     """
 
     desired: int
-    rescales: bool
     proposals: tuple[int | None, ...] = ()
-    conditions: tuple[Condition, ...] = field(default=())
+    conditions: tuple[Condition, ...] = ()
+    rungs: tuple[Rung, ...] = ()
 
 
 def sync(
@@ -85,11 +86,12 @@ def sync(
     if scale.current == 0 and spec.min_replicas != 0:
         message = "scaling is disabled since the replica count of the target is zero"
         off = Condition(SCALING_ACTIVE, "False", "ScalingDisabled", message)
-        return Sync(0, rescales=False, conditions=(_able(), off)), state
-    bound = min(max(scale.current, spec.min_replicas), spec.max_replicas)
-    if bound != scale.current:
+        return Sync(0, conditions=(_able(), off)), state
+    _, edited = limits.bounds(scale.current, spec.min_replicas, spec.max_replicas)
+    if edited is not None:
         # Bounds that were edited act without any metric.
-        return _rescaled(spec, scale, bound, (), (_able(),), state, now)
+        at_bound = Sync(edited.after, conditions=(_able(),), rungs=(edited,))
+        return _rescaled(spec, scale, at_bound, state, now)
     tolerances = spec.tolerances(are_kept=keeps_tolerance)
     proposals = tuple(
         None if isinstance(one, NoData) else of_metrics.propose(metric, one, scale, tolerances)
@@ -99,70 +101,75 @@ def sync(
     missing = [at for at, one in enumerate(proposals) if one is None]
     if missing and wanted < scale.current:
         active = _inactive(spec, readings[missing[0]], missing[0])
-        return Sync(scale.current, False, proposals, (_able(), active)), state  # noqa: FBT003
+        return Sync(scale.current, proposals, (_able(), active)), state
     message = f"the HPA was able to calculate {wanted} replicas"
     active = Condition(SCALING_ACTIVE, "True", "ValidMetricFound", message)
-    stabilized, state = _stabilized(spec, scale, wanted, state, now)
-    allowed, limited = _limited(spec, scale, stabilized, state, now)
+    stabilized, held, state = _stabilized(spec, scale, wanted, state, now)
+    desired, cuts, limited = _limited(spec, scale, stabilized, state, now)
     able = _able(_direction(wanted, stabilized))
-    return _rescaled(spec, scale, allowed, proposals, (able, active, limited), state, now)
+    rungs = tuple(rung for rung in (held, *cuts) if rung is not None)
+    done = Sync(desired, proposals, (able, active, limited), rungs)
+    return _rescaled(spec, scale, done, state, now)
 
 
 def _rescaled(
-    spec: HpaSpec,
-    scale: Scale,
-    desired: int,
-    proposals: tuple[int | None, ...],
-    told: tuple[Condition, ...],
-    state: HpaState,
-    now: datetime,
+    spec: HpaSpec, scale: Scale, done: Sync, state: HpaState, now: datetime
 ) -> tuple[Sync, HpaState]:
     """Note a change, which only an HPA with a behaviour has use for."""
-    by = desired - scale.current
-    if by and spec.behavior is not None:
+    by = done.desired - scale.current
+    if not by:
+        return done, state
+    if spec.behavior is not None:
         kept = (one for one in state.changes if now - one[0] < policies.LONGEST_PERIOD)
         state = replace(state, changes=(*kept, (now, by)))
-    if by:
-        message = f"the HPA controller was able to update the target scale to {desired}"
-        told = (Condition(ABLE_TO_SCALE, "True", "SucceededRescale", message), *told[1:])
-    return Sync(desired, by != 0, proposals, told), state
+    message = f"the HPA controller was able to update the target scale to {done.desired}"
+    able = Condition(ABLE_TO_SCALE, "True", "SucceededRescale", message)
+    return replace(done, conditions=(able, *done.conditions[1:])), state
 
 
 def _stabilized(
     spec: HpaSpec, scale: Scale, wanted: int, state: HpaState, now: datetime
-) -> tuple[int, HpaState]:
+) -> tuple[int, Rung | None, HpaState]:
     up_s, down_s = 0, DOWNSCALE_STABILIZATION_S
     if spec.behavior is not None:
         up_s, down_s = _window_s(spec.behavior.scale_up), _window_s(spec.behavior.scale_down)
     past = state.recommendations or ()
     up, down = timedelta(seconds=up_s), timedelta(seconds=down_s)
-    answer, _ = stabilization.stabilize(scale.current, wanted, past, up=up, down=down, now=now)
+    answer, held = stabilization.stabilize(scale.current, wanted, past, up=up, down=down, now=now)
     after = stabilization.remember(past, wanted, stabilization.LONGEST_WINDOW, now)
-    return answer, replace(state, recommendations=after)
+    return answer, held, replace(state, recommendations=after)
 
 
 def _limited(
     spec: HpaSpec, scale: Scale, wanted: int, state: HpaState, now: datetime
-) -> tuple[int, Condition]:
+) -> tuple[int, tuple[Rung | None, ...], Condition]:
     """Apply policies, then bounds; a reason tells which of the two it was."""
+    allowed, cut = _rate(spec, scale, wanted, state, now)
+    _, bounded = limits.bounds(allowed, spec.min_replicas, spec.max_replicas)
     grows = wanted > scale.current
-    if spec.behavior is None:
-        most = max(FACTOR * scale.current, LEAST_STEP)
-        allowed = min(wanted, most) if grows else wanted
-    else:
-        up, down = spec.behavior.scale_up, spec.behavior.scale_down
-        allowed, _ = policies.limit(scale.current, wanted, state.changes, up=up, down=down, now=now)
-    bounded = min(max(allowed, spec.min_replicas), spec.max_replicas)
-    if bounded == wanted:
-        message = "the desired count is within the acceptable range"
-        return bounded, Condition(SCALING_LIMITED, "False", "DesiredWithinRange", message)
-    if bounded != allowed:
+    if bounded is not None:
         reason = "TooManyReplicas" if grows else "TooFewReplicas"
-        message = f"the desired replica count is {'more' if grows else 'less'} than the bound"
-        return bounded, Condition(SCALING_LIMITED, "True", reason, message)
-    reason = "ScaleUpLimit" if grows else "ScaleDownLimit"
-    message = f"the desired replica count is {'in' if grows else 'de'}creasing faster than allowed"
-    return bounded, Condition(SCALING_LIMITED, "True", reason, message)
+        told = Condition(SCALING_LIMITED, "True", reason, bounded.message)
+    elif cut is not None:
+        reason = "ScaleUpLimit" if grows else "ScaleDownLimit"
+        told = Condition(SCALING_LIMITED, "True", reason, cut.message)
+    else:
+        message = "the desired count is within the acceptable range"
+        told = Condition(SCALING_LIMITED, "False", "DesiredWithinRange", message)
+    return bounded.after if bounded is not None else allowed, (cut, bounded), told
+
+
+def _rate(
+    spec: HpaSpec, scale: Scale, wanted: int, state: HpaState, now: datetime
+) -> tuple[int, Rung | None]:
+    if spec.behavior is not None:
+        up, down = spec.behavior.scale_up, spec.behavior.scale_down
+        return policies.limit(scale.current, wanted, state.changes, up=up, down=down, now=now)
+    most = max(FACTOR * scale.current, LEAST_STEP)
+    if wanted <= max(most, scale.current):
+        return wanted, None
+    message = f"{wanted} are wanted, and without a behavior {most} are the most for one step"
+    return most, Rung(Stage.POLICIES, Code.RATE_LIMITED, wanted, most, message)
 
 
 def _window_s(rules: ScalingRules | None) -> int:

@@ -95,7 +95,7 @@ class HpaLoop:
         now = self.clock.wall()
         state = self._states.get(metadata["uid"], HpaState())
         done, self._states[metadata["uid"]] = hpa_controller.sync(spec, scale, readings, state, now)
-        if done.rescales:
+        if done.desired != scale.current:
             await self._scales.write(*place, done.desired)
             self._tell(hpa, scale, done)
         await self._report(hpa, scale, done, readings, now)
@@ -140,7 +140,7 @@ class HpaLoop:
             "conditions": told,
             "currentMetrics": _current(hpa["spec"].get("metrics") or (), readings, scale),
         }
-        if done.rescales:
+        if done.desired != scale.current:
             status["lastScaleTime"] = times.rfc3339(now)
         if any(before.get(key) != value for key, value in status.items()):
             path = HPAS.item(hpa["metadata"]["namespace"], hpa["metadata"]["name"], "status")

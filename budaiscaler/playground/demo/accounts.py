@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from budaiscaler.playground.demo.board import TWIN
 from budaiscaler.playground.demo.play import Play
 from budaiscaler.playground.demo.servers import Log
 from budaiscaler.playground.fleet.fleet import Account
 from budaiscaler.playground.manifests import SCALERS
 from budaiscaler.playground.scenarios import PRICE_PER_HOUR
-
-TWIN = "plain-hpa"
 
 
 def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:

@@ -28,8 +28,6 @@ TICK_REAL_S = 0.05
 MOST_STEPS = 600
 """In a row, before others get a turn."""
 STEP_S = 1.0
-SETTLING_S = 10
-"""Of the story, each time that somebody looks; about the time that a request takes."""
 
 
 @dataclass(slots=True)
@@ -41,12 +39,14 @@ class Workload:
         account: what they cost, and how they serve.
         asked: replicas asked for.
         pods: live ones, those that start included.
+        is_settled: whether its servers are as after a while of the first requests.
     """
 
     fleet: Fleet
     account: Account = field(default_factory=Account)
     asked: int = 0
     pods: int = 0
+    is_settled: bool = False
 
 
 @dataclass(slots=True)
@@ -100,14 +100,18 @@ class Play:
         await self.look()
         per_s = self.arrivals.rate(0.0)
         for workload in self.workloads.values():
-            for _ in range(SETTLING_S):
-                workload.fleet.step(per_s, STEP_S)
+            is_whole = 0 < workload.asked == len(workload.fleet.engines)
+            if is_whole and not workload.is_settled:
+                workload.fleet.settle(per_s)
+                workload.is_settled = True
 
     async def happen(self, incident: Incident) -> None:
         """Let something go wrong, for all alike."""
         if incident in (Incident.BREAK_METRICS, Incident.MEND_METRICS):
             is_broken = incident is Incident.BREAK_METRICS
             self.servers.is_broken = self.twin.is_broken = is_broken
+        elif incident is Incident.KILL_POD:
+            self.twin.lose(1)
         elif incident is Incident.LOSE_PODS:
             self.twin.lose(self.twin.ready // 2)
         else:

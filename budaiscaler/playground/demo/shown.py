@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from collections.abc import Mapping
+from typing import Any
 
 from budaiscaler.kube.port import Json
 from budaiscaler.playground import manifests
@@ -14,16 +16,34 @@ from budaiscaler.playground.traffic.traces import Trace
 
 PEAK_SHARE = 0.6
 """Of maxReplicas, that the peak of a trace needs."""
+COMFORT = 0.7
+"""Of what a replica can serve within the latency target."""
+LEAST_REPLICAS = 2
 
 
-def objects(options: Options, now: datetime) -> list[Json]:
-    """The manifests of what is shown: a workload and a scaler for each strategy."""
-    fields = options.scenario.fields(now)
+def objects(options: Options, fields: Mapping[str, Any]) -> list[Json]:
+    """The manifests of what is shown: a workload and a scaler for each strategy.
+
+    Args:
+        options: what is shown.
+        fields: of the scalers' spec, beside sources and bounds.
+    """
+    replicas = first_replicas(options)
     return [
         body
         for name, strategy in SCALERS.items()
-        for body in (manifests.deployment(name), manifests.scaler(name, strategy, **fields))
+        for body in (
+            manifests.deployment(name, replicas),
+            manifests.scaler(name, strategy, **fields),
+        )
     ]
+
+
+def first_replicas(options: Options) -> int:
+    """Replicas that serve the first requests well, so that a story begins quietly."""
+    rate, shape = traffic(options)
+    needed = math.ceil(rate(0.0) / (COMFORT * shape.served_per_s()))
+    return min(max(LEAST_REPLICAS, needed), manifests.MOST_REPLICAS)
 
 
 def traffic(options: Options) -> tuple[Rate, Shape]:

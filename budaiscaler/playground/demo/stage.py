@@ -17,7 +17,7 @@ from typing import Any
 from budaiscaler.domain.algorithms import hpa_controller_spec
 from budaiscaler.domain.errors import PlaygroundError
 from budaiscaler.kube.events import Recorder
-from budaiscaler.kube.port import Kube
+from budaiscaler.kube.port import Kube, PatchType
 from budaiscaler.kube.resources import API_SERVICES, BUDAISCALERS, DEPLOYMENTS
 from budaiscaler.playground import manifests
 from budaiscaler.playground.apiserver import EmbeddedApiServer
@@ -85,10 +85,17 @@ class Stage:
             await self._until_ready()
             self.kubelet.is_in_a_hurry = False
             self.began_at = self.story.now()
+            await self._complete(self.options.scenario.fields(self.began_at))
             for_s = self.options.duration_s
             await self.play.run(None if for_s is None else for_s * self.options.speed)
             for watch in watches:
                 watch.cancel()
+
+    async def _complete(self, fields: dict[str, Any]) -> None:
+        """Add what the scenario has the scalers say; some of it names times of the story."""
+        for name in SCALERS if fields else ():
+            path = BUDAISCALERS.item(NAMESPACE, name)
+            await self.kube.patch(path, {"spec": fields}, PatchType.MERGE)
 
     async def _until_ready(self) -> None:
         """Until each scaler was evaluated, and the API server reaches the adapter."""
@@ -138,7 +145,7 @@ async def opened(options: Options) -> AsyncIterator[Stage]:
         play = _play(options, clock, machinery, servers, incidents.happen)
         recorder = Recorder(kube, MANAGER, "demo", clock.wall)
         hpas = HpaLoop(kube, clock, recorder, lambda _, name: _ready(play, name))
-        await _show(kube, options, story.now())
+        await _show(kube, options)
         log = Log()
         real = _real_servers(api, directory, port, story, log)
         for server in real:
@@ -160,9 +167,9 @@ async def _going(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
 
 
-async def _show(kube: Kube, options: Options, now: datetime) -> None:
+async def _show(kube: Kube, options: Options) -> None:
     """Make workloads and scalers."""
-    for body in shown.objects(options, now):
+    for body in shown.objects(options, {}):
         resource = DEPLOYMENTS if body["kind"] == "Deployment" else BUDAISCALERS
         await kube.create(resource.collection(NAMESPACE), body)
 
@@ -179,7 +186,7 @@ def _play(
         hpa_controller_spec.read(manifests.plain_hpa()),
         Starts(options.start_up_s, options.seed),
         Fleet(shape),
-        manifests.FIRST_REPLICAS,
+        shown.first_replicas(options),
     )
     twin.settle(rate(0.0))
     return Play(

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of the histogram of first-token latencies, in seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -89,9 +92,6 @@ class Counters:
     first_token_sum_s: float = 0.0
     first_token_count: float = 0.0
     first_tokens: dict[float, float] = field(default_factory=lambda: dict.fromkeys(BOUNDS_S, 0.0))
-
-
-BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,10 @@ TARGET_PER_TOKEN_S = 0.1
 """Above either, those who wait are not served as they were promised."""
 
 
+SETTLING_S = 120
+"""Longer than any request takes where the servers are enough."""
+
+
 @dataclass(slots=True)
 class Account:
     """What a workload cost, and how it served.
@@ -90,6 +94,11 @@ class Fleet:
         share, self.at_the_door = self.at_the_door / len(self.engines), 0.0
         for engine in self.engines.values():
             engine.step(share, for_s)
+
+    def settle(self, requests_per_s: float) -> None:
+        """Let the servers be as after some minutes of such a rate."""
+        for _ in range(SETTLING_S):
+            self.step(requests_per_s, 1.0)
 
     @property
     def in_flight(self) -> float:
