@@ -54,7 +54,7 @@ class EmbeddedApiServer:
         )
         self._router = Router(registry, kinds, self._users, self._aggregator, now)
         self._endpoint = Endpoint(self._router, self._users)
-        self._connections: web.Server = self._endpoint.server()
+        self._connections: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._checks: asyncio.Task[None] | None = None
         bootstrap.fill(
@@ -126,6 +126,8 @@ class EmbeddedApiServer:
     async def _listen(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._directory / "server.crt", self._directory / "server.key")
+        if self._connections is None:
+            self._connections = self._endpoint.server()
         # Not by a runner of aiohttp's, which forgets connections whose handshake is under way.
         self._listener = await asyncio.get_running_loop().create_server(
             self._connections, HOST, self._port, ssl=context, reuse_address=True
@@ -141,7 +143,8 @@ class EmbeddedApiServer:
             await asyncio.sleep(0)  # asyncio loses what it accepted just before it closes
             self._listener.close()
             self._listener = None
-        await self._connections.shutdown(_CLOSE_WITHIN_S)
+        if self._connections is not None:
+            await self._connections.shutdown(_CLOSE_WITHIN_S)
 
     def _write_certificates(self) -> None:
         now = datetime.now(UTC)
