@@ -125,8 +125,7 @@ class World:
 
     async def deploy(self, name: str = "chat", replicas: int = 2) -> None:
         """Make a Deployment, and wait for its pods."""
-        body = manifests.deployment(name)
-        body["spec"]["replicas"] = replicas
+        body = manifests.deployment(name, replicas)
         await self.kube.create(DEPLOYMENTS.collection(NAMESPACE), body)
 
         async def ready() -> bool:

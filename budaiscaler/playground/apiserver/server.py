@@ -139,6 +139,8 @@ class EmbeddedApiServer:
     async def _listen(self, connections: web.Server) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._directory / "server.crt", self._directory / "server.key")
+        if self._connections is None:
+            self._connections = self._endpoint.server()
         # Not by a runner of aiohttp's, which forgets connections whose handshake is under way.
         self._listener = await asyncio.get_running_loop().create_server(
             connections, HOST, self._port, ssl=context, reuse_address=True
