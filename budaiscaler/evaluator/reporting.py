@@ -31,6 +31,8 @@ _OF_SPEC_OR_OTHERS = frozenset(
         conditions.SIGNAL_WARNING,
         conditions.FIELDS_WITHOUT_EFFECT,
         conditions.CONTESTED,
+        conditions.CAPACITY_AVAILABLE,
+        conditions.WITHIN_BUDGET,
     }
 )
 """Conditions that a failed evaluation changes nothing about."""
@@ -44,6 +46,9 @@ _WARNINGS = (
     conditions.CONTESTED,
 )
 """Conditions that are an event when they come to hold."""
+
+_WELL_WHILE_TRUE = (conditions.CAPACITY_AVAILABLE, conditions.WITHIN_BUDGET)
+"""Conditions that are an event when they cease to hold, and when they do again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +192,21 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
     able = by_type.get(conditions.ABLE_TO_SCALE)
     if able is not None and able.now.status == "False":
         yield "Warning", able.now.reason, able.now.message
+    for kind in _WELL_WHILE_TRUE:
+        yield from _of_wellbeing(by_type.get(kind))
     paused = by_type.get(conditions.PAUSED)
     if paused is not None:
         yield from _of_pause(paused)
+
+
+def _of_wellbeing(found: Transition | None) -> Iterator[tuple[EventType, str, str]]:
+    """What is well ceases to be, and is again; that it is from the start is no news."""
+    if found is None:
+        return
+    if found.now.status != "True":
+        yield "Warning", found.now.reason, found.now.message
+    elif found.before is not None:
+        yield "Normal", found.now.reason, found.now.message
 
 
 def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:

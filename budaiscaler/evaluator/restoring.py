@@ -24,6 +24,8 @@ OWNED_CONDITIONS = (
     conditions.CONTESTED,
     conditions.FIELDS_WITHOUT_EFFECT,
     conditions.SIGNAL_WARNING,
+    conditions.CAPACITY_AVAILABLE,
+    conditions.WITHIN_BUDGET,
 )
 
 OWNED_FIELDS = (
