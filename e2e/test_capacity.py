@@ -5,7 +5,7 @@ from typing import Final
 from budaiscaler.kube.resources import DEPLOYMENTS, Resource
 from e2e.cluster import workloads
 from e2e.cluster.api import Object
-from e2e.stories import Story
+from e2e.stories import SETTLE_S, Story
 
 QUOTAS: Final = Resource("", "v1", "resourcequotas")
 RETRIED_S: Final = 60.0
@@ -33,7 +33,7 @@ def test_a_quota_that_refuses_pods(story: Story) -> None:
     # No policy holds what was never made, and one a ten minutes holds what serves.
     story.set_load(10)
     with story.replicas() as replicas:
-        replicas.wait_for(3)
+        replicas.wait_for(3, timeout_s=SETTLE_S)
     story.wait_for_condition("CapacityAvailable", "True", "ReplicasPlaced")
 
     story.set_load(60)
