@@ -49,6 +49,7 @@ class Engines:
         load: of all together, or of each if `is_shared` is false.
         manners: of pods by name; others answer well.
         asked: how often each pod was.
+        poll_s: between two looks at which pods there are.
     """
 
     api: Api
@@ -60,6 +61,7 @@ class Engines:
     is_shared: bool = True
     manners: dict[str, Manner] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
+    poll_s: float = POLL_S
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -119,7 +121,7 @@ class Engines:
                 self._error = error
             else:
                 await self._follow(found["items"])
-            await asyncio.sleep(POLL_S)
+            await self._sleep(self.poll_s)
         for server in self._servers.values():
             server.close()
         for writer in list(self._writers):
