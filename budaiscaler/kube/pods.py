@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from budaiscaler.domain import times
+from budaiscaler.domain import deletion_costs, times
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.errors import QuantityError
 from budaiscaler.kube.port import Json
@@ -41,6 +41,7 @@ class Pod:
         ready_since: seconds since the epoch; None while not ready.
         starting: it was seen before it could have been ready, and is not ready yet.
         startup_s: seconds from creation to first readiness; None where that was not seen.
+        deletion_cost: as its annotation has it; None without one.
     """
 
     uid: str
@@ -55,6 +56,7 @@ class Pod:
     unschedulable: bool
     starting: bool
     startup_s: float | None
+    deletion_cost: str | None = None
 
 
 def project_pod(raw: Json, old: Pod | None) -> Pod | None:
@@ -86,6 +88,7 @@ def read_pod(raw: Json, owner_uid: str = "", old: Pod | None = None) -> Pod:
         unschedulable=is_unschedulable(raw),
         starting=not ready and (before.starting if before else not _condition(raw, "Ready")),
         startup_s=startup_s,
+        deletion_cost=(raw["metadata"].get("annotations") or {}).get(deletion_costs.ANNOTATION),
     )
 
 

@@ -47,6 +47,7 @@ class Engines:
         page: what a pod writes of its load; by name that of an engine.
         port: of all of them.
         load: of all together, or of each if `is_shared` is false.
+        own: load of pods by name that have one of their own.
         manners: of pods by name; others answer well.
         asked: how often each pod was.
         poll_s: between two looks at which pods there are.
@@ -59,6 +60,7 @@ class Engines:
     port: int = field(default_factory=lambda: ports.pick(1)[0])
     load: Load = field(default_factory=Load)
     is_shared: bool = True
+    own: dict[str, Load] = field(default_factory=dict)
     manners: dict[str, Manner] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
     poll_s: float = POLL_S
@@ -153,12 +155,13 @@ class Engines:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
             self.asked[name] = self.asked.get(name, 0) + 1
-            await self._answer(self.manners.get(name, Manner.WELL), writer)
+            await self._answer(name, writer)
             await writer.drain()
         writer.close()
         self._writers.discard(writer)
 
-    async def _answer(self, manner: Manner, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, name: str, writer: asyncio.StreamWriter) -> None:
+        manner = self.manners.get(name, Manner.WELL)
         if manner is Manner.REFUSES:
             return
         if manner is Manner.HANGS:
@@ -176,12 +179,14 @@ class Engines:
                 writer.write(_CHUNK)
                 await writer.drain()
         else:
-            body = self._text(manner).encode()
+            body = self._text(name, manner).encode()
             writer.write(_head("text/plain; version=0.0.4", length=len(body)) + body)
 
-    def _text(self, manner: Manner) -> str:
+    def _text(self, name: str, manner: Manner) -> str:
         if manner is Manner.NAN:
             return self.page(Load(float("nan"), float("nan"), float("nan")))
+        if name in self.own:
+            return self.page(self.own[name])
         load, parts = self.load, max(1, len(self._servers)) if self.is_shared else 1
         return self.page(
             replace(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
-from budaiscaler.domain.api.effects_table import ANNOTATIONS, EFFECTIVE, NOT_OF_HPA, OF_KPA, ROWS
+from budaiscaler.domain.api.effects_table import (
+    ANNOTATIONS,
+    EFFECTIVE,
+    NOT_OF_HPA,
+    OF_KPA,
+    OF_REPLICA_SETS,
+    ROWS,
+    has_deletion_costs,
+)
 
 _BLOCKS = frozenset(
     path.rpartition(".")[0].removesuffix("[]") for path in (*EFFECTIVE, *ROWS) if "." in path
@@ -79,14 +87,20 @@ def _annotations(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[W
         if not name.startswith(f"{GROUP}/"):
             continue
         why = ANNOTATIONS.get(name, _unknown(name))
-        if why is not None and spec.scaling_strategy not in _TUNED_BY.get(why, ()):
+        if why is not None and not _TUNES.get(why, _never)(spec):
             yield WithoutEffect(f"annotation {name}", why, is_planned=False)
 
 
-_TUNED_BY = {
-    NOT_OF_HPA: (Strategy.KPA, Strategy.BUD_SCALER),
-    OF_KPA: (Strategy.KPA,),
+def _never(_: ScalerSpec) -> bool:
+    return False
+
+
+_TUNES: Mapping[str, Callable[[ScalerSpec], bool]] = {
+    NOT_OF_HPA: lambda spec: spec.scaling_strategy is not Strategy.HPA,
+    OF_KPA: lambda spec: spec.scaling_strategy is Strategy.KPA,
+    OF_REPLICA_SETS: has_deletion_costs,
 }
+"""Where annotations have an effect, by why they have none elsewhere."""
 
 
 def _unknown(name: str) -> str:
