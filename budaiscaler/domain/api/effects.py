@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import BaseModel
 
@@ -56,21 +57,41 @@ def find(
     return (*_fields(spec, spec, "", ""), *_annotations(spec, annotations or {}))
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of which the table says something, or something of what is in it."""
+
+    name: str
+    alias: str
+    default: object
+    pattern: str
+
+
+@cache
+def _watched(kind: type[BaseModel], pattern: str) -> tuple[_Field, ...]:
+    """Look the fields of a type up once: each decision asks, and most of them always act."""
+    patterns = {name: f"{pattern}{info.alias}" for name, info in kind.model_fields.items()}
+    return tuple(
+        _Field(name, str(info.alias), info.default, patterns[name])
+        for name, info in kind.model_fields.items()
+        if patterns[name] in ROWS or patterns[name] in _BLOCKS
+    )
+
+
 def _fields(spec: ScalerSpec, owner: BaseModel, pattern: str, path: str) -> Iterator[WithoutEffect]:
-    fields = type(owner).model_fields
-    for name in fields:
-        value, info = getattr(owner, name), fields[name]
+    for field in _watched(type(owner), pattern):
         # The API server writes defaults out, so a field at its default says nothing.
-        is_said = name in owner.model_fields_set and value != info.default
-        if not is_said or value is None or value is False or value == ():
+        if field.name not in owner.model_fields_set:
             continue
-        here, there = f"{pattern}{info.alias}", f"{path}{info.alias}"
-        rows = ROWS.get(here, ())
+        value = getattr(owner, field.name)
+        if value is None or value is False or value in ((), field.default):
+            continue
+        there, rows = f"{path}{field.alias}", ROWS.get(field.pattern, ())
         row = next((row for row in rows if row.when is None or row.when(spec, owner)), None)
         if row is not None:
             yield WithoutEffect(there, row.why, row.is_planned)
-        elif here in _BLOCKS:
-            yield from _inside(spec, value, here, there)
+        elif field.pattern in _BLOCKS:
+            yield from _inside(spec, value, field.pattern, there)
 
 
 def _inside(spec: ScalerSpec, value: object, pattern: str, path: str) -> Iterator[WithoutEffect]:
