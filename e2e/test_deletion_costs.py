@@ -9,8 +9,8 @@ from e2e.cluster.api import Object
 from e2e.cluster.engine_pages import Load
 from e2e.cluster.engines import Engines
 from e2e.cluster.installation import ROOT
+from e2e.fleets import QUICK
 from e2e.stories import Story
-from e2e.test_direct_scaling import QUICK
 
 SAMPLE: Final = ROOT / "manifests" / "samples" / "pod-deletion-cost.yaml"
 ROLE_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"

@@ -1,7 +1,7 @@
 """Simulated inference servers: one at each pod of a Deployment, at that pod's own address.
 
-They come and go with the pods. A load for all of them is shared evenly, as behind a Service; a pod
-can be made to misbehave, in each of the ways that servers do.
+They come and go with the pods. A load for all of them is shared evenly among those that are ready,
+as behind a Service; a pod can be made to misbehave, in each of the ways that servers do.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from budaiscaler.kube.resources import PODS
 from e2e.cluster import ports, waiting
 from e2e.cluster.api import Api, Object
 from e2e.cluster.engine_pages import PAGES, Load
+from e2e.cluster.workloads import is_ready
 
 POLL_S: Final = 0.05
 JOIN_TIMEOUT_S: Final = 5.0
@@ -66,6 +67,7 @@ class Engines:
     poll_s: float = POLL_S
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
+    _ready: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _error: BaseException | None = None
@@ -76,7 +78,7 @@ class Engines:
         return cls(api, namespace, deployment, PAGES[engine])
 
     def share(self, load: Load) -> None:
-        """Share a load evenly among all pods, however many there are."""
+        """Share a load evenly among all ready pods, however many there are."""
         self.load, self.is_shared = load, True
 
     def give_each(self, load: Load) -> None:
@@ -132,18 +134,19 @@ class Engines:
 
     async def _follow(self, pods: list[Object]) -> None:
         live = {
-            pod["metadata"]["name"]: pod["status"]["podIP"]
+            pod["metadata"]["name"]: (pod["status"]["podIP"], is_ready(pod))
             for pod in pods
             if pod["metadata"].get("labels", {}).get("app") == self.deployment
             and pod["status"].get("podIP")
             and not pod["metadata"].get("deletionTimestamp")
         }
+        self._ready = sum(ready for _, ready in live.values())
         for name in self._servers.keys() - live.keys():
             self._servers.pop(name).close()
         for name in live.keys() - self._servers.keys():
             try:
                 self._servers[name] = await asyncio.start_server(
-                    partial(self._serve, name), live[name], self.port
+                    partial(self._serve, name), live[name][0], self.port
                 )
             except OSError as error:  # of a pod that was there before with this address
                 self._error = error
@@ -187,7 +190,7 @@ class Engines:
             return self.page(Load(float("nan"), float("nan"), float("nan")))
         if name in self.own:
             return self.page(self.own[name])
-        load, parts = self.load, max(1, len(self._servers)) if self.is_shared else 1
+        load, parts = self.load, max(1, self._ready) if self.is_shared else 1
         return self.page(
             replace(
                 load,
