@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from budaiscaler.domain import pausing
+from budaiscaler.domain import pausing, schedules
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.memories import Activity, KpaState
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import Observed
+from budaiscaler.domain.schedules import Schedule
 
 
 class Stage(StrEnum):
@@ -56,6 +57,7 @@ class Code(StrEnum):
     TO_ZERO = "ToZero"
     WITHIN_TOLERANCE = "WithinTolerance"
     PAST_DEAD_BAND = "PastDeadBand"
+    SCHEDULE_FLOOR = "ScheduleFloor"
     STABILIZED = "Stabilized"
     RATE_LIMITED = "RateLimited"
     DISABLED = "Disabled"
@@ -77,6 +79,11 @@ class Rung:
     before: int
     after: int
     message: str
+
+    @property
+    def moves(self) -> bool:
+        """Whether it changed the number."""
+        return self.before != self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,8 @@ class State:
         asked: replicas that the last decision asked for, where one of ours acts on it.
         kpa: what the KPA strategy remembers of a source, by its name.
         activity: of the workload, for its first replicas and its last.
+        begun: times that are still ahead of schedule hints that hold already, by their name:
+            prewarmed by a measured start, which may be measured shorter meanwhile.
     """
 
     recommended_load: float | None = None
@@ -203,6 +212,7 @@ class State:
     asked: int | None = None
     kpa: Mapping[str, KpaState] = field(default_factory=dict)
     activity: Activity = _NO_ACTIVITY
+    begun: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +236,7 @@ class Decision:
         next_change: when it would change by itself.
         publishes: whether the load is for others to act on; False where the HPA reads every source
             itself.
+        schedule: what hints ask for; whoever decides looks again when that changes.
     """
 
     desired_replicas: int
@@ -235,3 +246,4 @@ class Decision:
     conditions: tuple[Condition, ...] = field(default=())
     next_change: NextChange | None = None
     publishes: bool = True
+    schedule: Schedule = schedules.NOTHING

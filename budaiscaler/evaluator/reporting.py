@@ -19,6 +19,7 @@ from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, Reading
+from budaiscaler.domain.schedules import Schedule
 from budaiscaler.evaluator import history, restoring
 from budaiscaler.evaluator.acting import Acted
 from budaiscaler.sources import signals
@@ -98,6 +99,8 @@ def of_decision(
             "time": times.rfc3339(decision.next_change.at),
             "message": conditions.shorten(decision.next_change.message),
         }
+    if (prediction := _prediction_status(decision.schedule)) is not None:
+        status["predictionStatus"] = prediction
     if isinstance(observation.gpu, GpuReading):
         status["gpuStatus"] = _gpu_status(observation.gpu)
     if decision.publishes and state.good_at is not None:
@@ -258,6 +261,16 @@ def _sources(
             entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
             entry["reason"] = str(observed.reason)
         yield entry
+
+
+def _prediction_status(schedule: Schedule) -> dict[str, Any] | None:
+    """What schedules ask for, and when that changes; what is not so is left out."""
+    changes_at = schedule.changes_at
+    told = {
+        "activeScheduleHint": schedule.hint,
+        "nextPredictedChange": times.rfc3339(changes_at) if changes_at is not None else None,
+    }
+    return {key: value for key, value in told.items() if value is not None} or None
 
 
 def _gpu_status(found: GpuReading) -> dict[str, Any]:

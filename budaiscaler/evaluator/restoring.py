@@ -38,6 +38,7 @@ OWNED_FIELDS = (
     "holdingSince",
     "sources",
     "gpuStatus",
+    "predictionStatus",
 )
 
 

@@ -159,10 +159,10 @@ def test_no_field_of_the_schema_is_silently_ignored() -> None:
             samples.raw_spec(
                 costConfig={"enabled": True, "budgetPerHour": 3},
                 predictionConfig={"enabled": True, "minConfidence": 0.7},
-                scheduleHints=[rules.hint()],
+                scheduleHints=[rules.hint(prewarm="auto", timeZone="Europe/Berlin")],
                 multiClusterConfig={"enabled": True},
             ),
-            ("costConfig", "predictionConfig", "scheduleHints", "multiClusterConfig"),
+            ("costConfig", "predictionConfig", "multiClusterConfig"),
             id="blocks-of-later",
         ),
         pytest.param(
@@ -248,7 +248,7 @@ def test_pods_are_named_to_the_controller_of_replica_sets_only() -> None:
     ("fields", "reason"),
     [
         pytest.param({"subTargetSelector": {"roleName": "a"}}, "NoEffect", id="never"),
-        pytest.param({"scheduleHints": [rules.hint()]}, "NotYetSupported", id="later"),
+        pytest.param({"predictionConfig": {"enabled": True}}, "NotYetSupported", id="later"),
     ],
 )
 def test_the_condition(fields: dict[str, Any], reason: str) -> None:

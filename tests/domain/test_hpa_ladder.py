@@ -49,6 +49,7 @@ def test_the_stages_and_codes_are_a_closed_list() -> None:
         "ToZero",
         "WithinTolerance",
         "PastDeadBand",
+        "ScheduleFloor",
         "Stabilized",
         "RateLimited",
         "Disabled",

@@ -45,11 +45,11 @@ def tolerance(
         rung = Rung(Stage.TOLERANCE, Code.WITHIN_TOLERANCE, ceil(load), current, message)
         return float(current), rung
     if not exact and spec.hpa.manage is Manage.AUTO:
-        return _past_dead_band(load, current)
+        return past_dead_band(load, current)
     return load, None
 
 
-def _past_dead_band(load: float, current: int) -> tuple[float, Rung | None]:
+def past_dead_band(load: float, current: int) -> tuple[float, Rung | None]:
     """Make a step up that our HPA would not take the smallest one that it does."""
     if not current < load <= (1 + DEFAULT_TOLERANCE + SLACK) * current:
         return load, None
