@@ -77,7 +77,6 @@ def _tgi_queue(load: Load) -> str:
 
 COSTS: Final = ("costConfig",)
 FORECASTS: Final = ("predictionConfig",)
-HINTS: Final = ("scheduleHints",)
 CALM: Final = (20.0, 20.0)
 COLON: Final = "vllm:gpu_cache_usage_perc"
 
@@ -105,9 +104,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "readme-budscaler": replace(_CACHE, before=3, after=4, load=2.85),
     "readme-cost": replace(_CACHE, without_effect=COSTS),
     "readme-full": replace(
-        _CACHE, before=8, after=11, load=7.6, gpu=CALM, without_effect=(*COSTS, *FORECASTS, *HINTS)
+        _CACHE, before=8, after=11, load=7.6, gpu=CALM, without_effect=(*COSTS, *FORECASTS)
     ),
-    "readme-schedule-hints": replace(_CACHE, before=9, after=10, load=8.55, without_effect=HINTS),
+    "readme-schedule-hints": replace(_CACHE, before=9, after=10, load=8.55),
     "readme-vllm": replace(_QUEUE, load=252),
     "vllm": replace(_QUEUE, load=18, gpu=CALM),
     "full": replace(
@@ -116,7 +115,7 @@ PARTS: Final[Mapping[str, Part]] = {
         after=25,
         load=260,
         gpu=CALM,
-        without_effect=("gpuConfig.topologyAware", *COSTS, *FORECASTS, *HINTS),
+        without_effect=("gpuConfig.topologyAware", *COSTS, *FORECASTS),
     ),
     "readme-tgi": Part(2, 4, _tgi_queue, 8080, 36),
     "tgi": Part(2, 4, _tgi_queue, 8080, 36, gpu=CALM),
@@ -137,8 +136,8 @@ PARTS: Final[Mapping[str, Part]] = {
     ),
     "test-basic": Part(2, 3, _series(COLON), 9000, 1.96, without_effect=FORECASTS),
     "test-cost": Part(2, 4, _series(COLON), load=1.8, without_effect=COSTS),
-    "test-prediction": Part(4, 5, _series(COLON), load=3.8, without_effect=(*FORECASTS, *HINTS)),
-    "test-schedule-hints": Part(5, 7, _series(COLON), load=4.75, without_effect=HINTS),
+    "test-prediction": Part(4, 5, _series(COLON), load=3.8, without_effect=FORECASTS),
+    "test-schedule-hints": Part(5, 7, _series(COLON), load=4.75),
     # Those that shrink within a minute.
     "test-accuracy": replace(_SHRINKING, gpu=CALM, without_effect=FORECASTS),
     "test-mock": replace(_SHRINKING, page=_series("vllm_gpu_cache_usage_perc")),
