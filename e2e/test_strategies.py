@@ -117,7 +117,7 @@ def test_a_schedule_and_a_rollout(story: Story) -> None:
     """A hint begins at its minute and holds through a rollout; without it, the load decides."""
     with fleets.playing(story, OF_TIME, 2) as playing:
         for fleet in playing:
-            fleet.engines.share(Load(running=2 * TARGET))
+            fleet.engines.share(Load(running=1.8 * TARGET))  # not so full that noise takes a third
         scale(story, playing, 2)
         starts = datetime.now(UTC) + timedelta(seconds=5)
         starts = starts.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -154,7 +154,7 @@ def test_a_burst_a_quiet_spell_and_a_dead_source(story: Story) -> None:
     """Loads of a minute compound nothing, quiet takes replicas away, and silence takes none."""
     with fleets.playing(story, OF_LOAD, 2, startup=f"{LOADING_S}s") as playing:
         for fleet in playing:
-            fleet.engines.share(Load(running=2 * TARGET))
+            fleet.engines.share(Load(running=1.8 * TARGET))
         scale(story, playing, 2)
         for fleet in playing:
             fleet.engines.share(Load(running=6 * TARGET))
@@ -162,7 +162,7 @@ def test_a_burst_a_quiet_spell_and_a_dead_source(story: Story) -> None:
             fleet.wait_for_ready(6, timeout_s=SCALED_S + LOADING_S)
         burst = {fleet.row: list(fleet.replicas.values) for fleet in playing}
         for fleet in playing:
-            fleet.engines.share(Load(running=3 * TARGET))
+            fleet.engines.share(Load(running=2.8 * TARGET))
         for fleet in playing:
             fleet.wait_for_ready(3, timeout_s=3 * SCALED_S)
         for fleet in playing:

@@ -67,7 +67,7 @@ class Engines:
     poll_s: float = POLL_S
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
-    _ready: int = 0
+    _ready: frozenset[str] = frozenset()
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _error: BaseException | None = None
@@ -140,7 +140,7 @@ class Engines:
             and pod["status"].get("podIP")
             and not pod["metadata"].get("deletionTimestamp")
         }
-        self._ready = sum(ready for _, ready in live.values())
+        self._ready = frozenset(name for name, (_, ready) in live.items() if ready)
         for name in self._servers.keys() - live.keys():
             self._servers.pop(name).close()
         for name in live.keys() - self._servers.keys():
@@ -190,13 +190,16 @@ class Engines:
             return self.page(Load(float("nan"), float("nan"), float("nan")))
         if name in self.own:
             return self.page(self.own[name])
-        load, parts = self.load, max(1, self._ready) if self.is_shared else 1
+        load, part = self.load, 1.0
+        if self.is_shared:
+            # A pod that just became ready has nothing to do before the others have less.
+            part = 1 / len(self._ready) if name in self._ready else 0.0
         return self.page(
             replace(
                 load,
-                running=load.running / parts,
-                waiting=load.waiting / parts,
-                tokens_per_s=load.tokens_per_s / parts,
+                running=load.running * part,
+                waiting=load.waiting * part,
+                tokens_per_s=load.tokens_per_s * part,
             )
         )
 
