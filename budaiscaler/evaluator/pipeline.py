@@ -125,7 +125,8 @@ class Pipeline:
         memory.state = state
         acted = None
         if self.actor is not None and self.is_current(scaler):
-            acted = await self.actor.act(scaler, scaler.spec, observation, decision)
+            fleet = self.observer.fleet(scaler.uid)
+            acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
         written = memory.written
         return reporting.of_decision(
             scaler.spec, scaler.generation, observation, decision, state, written, now, acted

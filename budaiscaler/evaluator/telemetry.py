@@ -6,10 +6,10 @@ has none at all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import accumulate
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -25,7 +25,7 @@ from budaiscaler.domain.decision import Code, Decision, Stage
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator.evaluator import Evaluator
-from budaiscaler.sources.measuring import BOUNDS_S, Flights
+from budaiscaler.sources.measuring import BOUNDS_S, Flights, Latencies
 
 LIMITS = (Stage.TOLERANCE, Stage.GATE, Stage.BOUNDS)
 """Stages whose hold on the result is worth an alert, each a value of the label `limit`."""
@@ -55,6 +55,7 @@ class EvaluatorCollector(Collector):
             "budaiscaler_leader", "Whether this copy evaluates.", value=float(self.leading())
         )
         yield from self._totals()
+        yield from self._delays()
         yield from self._sources()
         yield from self._scalers()
 
@@ -79,14 +80,19 @@ class EvaluatorCollector(Collector):
             "budaiscaler_source_errors", "Fetches without data.", labels=("type", "reason")
         )
         for kind, flights in self.flights().items():
-            total, buckets = 0, []
-            for bound, count in zip((*BOUNDS_S, math.inf), flights.counts, strict=True):
-                total += count
-                buckets.append((f"{bound:g}".replace("inf", "+Inf"), float(total)))
-            latency.add_metric((str(kind),), buckets, flights.total_s)
+            latency.add_metric((str(kind),), _buckets(flights), flights.total_s)
             for reason, count in list(flights.errors.items()):
                 errors.add_metric((str(kind), str(reason)), count)
         yield from (latency, errors)
+
+    def _delays(self) -> Iterator[Metric]:
+        delays = self.evaluator.delays
+        yield HistogramMetricFamily(
+            "budaiscaler_evaluation_delay_seconds",
+            "From when scalers were due until they were evaluated and reported on.",
+            buckets=_buckets(delays),
+            sum_value=delays.total_s,
+        )
 
     def _scalers(self) -> Iterator[Metric]:
         scaler = ("namespace", "name")
@@ -155,6 +161,12 @@ def _is_active(decision: Decision) -> bool:
         condition.type == conditions.SCALING_ACTIVE and condition.status == "True"
         for condition in decision.conditions
     )
+
+
+def _buckets(latencies: Latencies) -> list[tuple[str, float]]:
+    """Give the counts as Prometheus has them: each with all below it."""
+    bounds = [f"{bound:g}" for bound in BOUNDS_S]
+    return list(zip([*bounds, "+Inf"], map(float, accumulate(latencies.counts)), strict=True))
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...]) -> GaugeMetricFamily:

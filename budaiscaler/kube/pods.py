@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from budaiscaler.domain import times
+from budaiscaler.domain import deletion_costs, times
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.capacity import Obstacle, Shortage
 from budaiscaler.domain.errors import QuantityError
@@ -43,6 +43,7 @@ class Pod:
         starting: it was seen before it could have been ready, and is not ready yet.
         startup_s: seconds from creation to first readiness; None where that was not seen.
         shortage: why it is on no node, and since when; None while nothing keeps it from one.
+        deletion_cost: as its annotation has it; None without one.
     """
 
     uid: str
@@ -58,6 +59,7 @@ class Pod:
     starting: bool
     startup_s: float | None
     shortage: Shortage | None = None
+    deletion_cost: str | None = None
 
 
 def project_pod(raw: Json, old: Pod | None) -> Pod | None:
@@ -90,6 +92,7 @@ def read_pod(raw: Json, owner_uid: str = "", old: Pod | None = None) -> Pod:
         starting=not ready and (before.starting if before else not _condition(raw, "Ready")),
         startup_s=startup_s,
         shortage=_shortage(raw) if is_unschedulable(raw) else None,
+        deletion_cost=(raw["metadata"].get("annotations") or {}).get(deletion_costs.ANNOTATION),
     )
 
 

@@ -234,6 +234,16 @@ def test_tuning_annotations_belong_to_the_other_strategies() -> None:
     )
 
 
+def test_pods_are_named_to_the_controller_of_replica_sets_only() -> None:
+    """A StatefulSet takes its last pod away, whatever any annotation says."""
+    named = {f"{GROUP}/pod-deletion-cost": "true"}
+    for kind, why in (("StatefulSet", ["on Deployments and ReplicaSets"]), ("ReplicaSet", [])):
+        spec = samples.spec(scalingStrategy="KPA", scaleTargetRef={"kind": kind, "name": "chat"})
+        told = effects.without_effect(spec, named)
+        assert [text.rstrip(")").rpartition(", ")[2] for text in told] == why
+    assert len(effects.without_effect(samples.spec(), named)) == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

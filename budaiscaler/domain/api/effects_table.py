@@ -58,6 +58,16 @@ def _is_own_hpa(spec: ScalerSpec, _: object) -> bool:
     return spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.NEVER
 
 
+def has_deletion_costs(spec: ScalerSpec) -> bool:
+    """Whether pods can be named that are to go first: by us, to a ReplicaSet's controller."""
+    target = spec.scale_target_ref
+    return (
+        spec.scaling_strategy is not Strategy.HPA
+        and target.api_version == "apps/v1"
+        and target.kind in {"Deployment", "ReplicaSet"}
+    )
+
+
 def _has_costs(spec: ScalerSpec, _: object) -> bool:
     return spec.cost_config is not None and spec.cost_config.enabled
 
@@ -95,6 +105,7 @@ _API_IS_ASKED = "the API server is asked, not an endpoint"
 _OWN_HPA = "hpa.manage is Never: your own HPA has its own behavior"
 NOT_OF_HPA = "of the strategies KPA and BudScaler"
 OF_KPA = "of the strategy KPA"
+OF_REPLICA_SETS = "of the strategies KPA and BudScaler, on Deployments and ReplicaSets"
 _SCHEDULER = "placement is the scheduler's"
 _OTHER_NAMESPACE = "the workload is in the scaler's own namespace"
 
@@ -285,6 +296,7 @@ ANNOTATIONS: Mapping[str, str | None] = {
             "scale-to-zero-pod-retention-period",
         )
     },
+    f"{GROUP}/pod-deletion-cost": OF_REPLICA_SETS,
     f"{GROUP}/gpu-preferred-type": _SCHEDULER,
     f"{GROUP}/gpu-topology-aware": _SCHEDULER,
     f"{GROUP}/cost-max-hourly": "use costConfig.budgetPerHour",
