@@ -8,7 +8,7 @@ a node for a start of an hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ class Pod:
         name: in the namespace of its workload.
         ip: address; empty before it has one.
         node: where it runs; empty before it is placed.
-        ports: number by name of the containers' ports.
+        ports: number by name of the containers' ports; each name once.
         requests: over its containers and sidecars; None when one of them has none.
         ready_since: seconds since the epoch; None while not ready.
         starting: it was seen before it could have been ready, and is not ready yet.
@@ -129,11 +129,14 @@ def _running(spec: Json) -> Iterator[Json]:
             yield container
 
 
-def _ports(spec: Json) -> Iterator[tuple[str, int]]:
+def _ports(spec: Json) -> Iterable[tuple[str, int]]:
+    """Find them as a Service does: by TCP, and of several with one name the first."""
+    numbers: dict[str, int] = {}
     for container in _running(spec):
         for port in container.get("ports") or ():
-            if port.get("name"):
-                yield port["name"], int(port["containerPort"])
+            if port.get("name") and port.get("protocol", "TCP") == "TCP":
+                numbers.setdefault(port["name"], int(port["containerPort"]))
+    return numbers.items()
 
 
 def _requests(spec: Json) -> Resources:
