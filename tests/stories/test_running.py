@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from budaiscaler.domain import conditions
@@ -15,7 +17,7 @@ from tests.stories.telling import desired, told
 QUICK = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 
 
-def scaler(*sources: Json, strategy: str = "BudScaler", **fields: object) -> Json:
+def scaler(*sources: Json, strategy: str = "BudScaler", **fields: Any) -> Json:
     """A scaler of a total called `queue`, unless told."""
     return worlds.document(*(sources or (samples.total(),)), strategy=strategy, **fields)
 

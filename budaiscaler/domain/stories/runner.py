@@ -161,19 +161,19 @@ class _Told:
         """Whether a regular instant is one of those."""
         return at_s % every_s == 0
 
-    def now(self, at_s: float) -> datetime:
+    def moment(self, at_s: float) -> datetime:
         """The time so many seconds after the start."""
         return self.story.given.start + timedelta(seconds=at_s)
 
     def fetch(self, at_s: float) -> None:
         """Ask all sources."""
-        now = self.now(at_s)
+        now = self.moment(at_s)
         ready = self.workload.replicas(now).ready
         self.observer = self.observer.fetched(self.subject, ready, at_s, now)
 
     def happens(self, event: EventGiven, index: int) -> None:
         """Let an event happen, at its own time."""
-        now = self.now(event.at)
+        now = self.moment(event.at)
         if event.lose is not None:
             self.workload = self.workload.lost(event.lose, now)
         if event.unschedulable is not None:
@@ -188,7 +188,7 @@ class _Told:
 
     def decides(self, at_s: float) -> Step:
         """Decide, and let whoever acts do so."""
-        now = self.now(at_s)
+        now = self.moment(at_s)
         replicas = self.workload.replicas(now)
         paused = pausing.effective(self.subject.spec.paused, self.subject.annotations, now)
         hpa = self.child(self.subject, paused)
