@@ -261,13 +261,15 @@ class Evaluator:
         # After the first, spread over the interval; then keep the phase, give or take.
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
         due_s = started_s + self.interval_of(scaler.strategy) * self.random.uniform(low, high)
-        self._schedule.set(key, min(due_s, self._pause_ends_s(now)))
+        self._schedule.set(key, min(due_s, self._changes_s(key, now)))
 
-    def _pause_ends_s(self, scaler: Scaler) -> float:
-        """When a pause ends by itself: nobody edits anything then."""
-        now = self.wall_clock()
-        until = scaler.paused(now).until
-        return self.clock() + (until - now).total_seconds() if until is not None else math.inf
+    def _changes_s(self, key: Key, scaler: Scaler) -> float:
+        """When a pause ends or a schedule changes by itself: nobody edits anything then."""
+        now, outcome = self.wall_clock(), self.outcomes.get(key)
+        decision = outcome.decision if outcome is not None else None
+        scheduled = decision.schedule.changes_at if decision is not None else None
+        ahead = [at for at in (scaler.paused(now).until, scheduled) if at is not None]
+        return self.clock() + min(((at - now).total_seconds() for at in ahead), default=math.inf)
 
     def _current(self, key: Key) -> Scaler | None:
         """The scaler as it is now, if it is one of ours."""

@@ -103,6 +103,7 @@ class Observer:
             gpu=gpu,
             annotations=scaler.annotations,
             has_child=able is None or able.get("reason") not in conditions.WITHOUT_CHILD,
+            shortage=workload.shortage,
         )
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:

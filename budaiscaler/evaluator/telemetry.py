@@ -139,7 +139,15 @@ class EvaluatorCollector(Collector):
         yield from (gpus, memory, compute)
 
 
-_LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.PAUSED, Code.MAX_REPLICAS, Code.MIN_REPLICAS})
+_LIMIT_CODES = frozenset(
+    {
+        Code.WITHIN_TOLERANCE,
+        Code.PAUSED,
+        Code.CAPACITY_LIMITED,
+        Code.MAX_REPLICAS,
+        Code.MIN_REPLICAS,
+    }
+)
 
 
 def _is_active(decision: Decision) -> bool:

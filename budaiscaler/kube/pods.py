@@ -14,6 +14,7 @@ from typing import Any
 
 from budaiscaler.domain import times
 from budaiscaler.domain.api import quantity
+from budaiscaler.domain.capacity import Obstacle, Shortage
 from budaiscaler.domain.errors import QuantityError
 from budaiscaler.kube.port import Json
 
@@ -41,6 +42,7 @@ class Pod:
         ready_since: seconds since the epoch; None while not ready.
         starting: it was seen before it could have been ready, and is not ready yet.
         startup_s: seconds from creation to first readiness; None where that was not seen.
+        shortage: why it is on no node, and since when; None while nothing keeps it from one.
     """
 
     uid: str
@@ -55,6 +57,7 @@ class Pod:
     unschedulable: bool
     starting: bool
     startup_s: float | None
+    shortage: Shortage | None = None
 
 
 def project_pod(raw: Json, old: Pod | None) -> Pod | None:
@@ -86,6 +89,7 @@ def read_pod(raw: Json, owner_uid: str = "", old: Pod | None = None) -> Pod:
         unschedulable=is_unschedulable(raw),
         starting=not ready and (before.starting if before else not _condition(raw, "Ready")),
         startup_s=startup_s,
+        shortage=_shortage(raw) if is_unschedulable(raw) else None,
     )
 
 
@@ -144,6 +148,12 @@ def _requests(spec: Json) -> Resources:
             return None
 
     return total("cpu"), total("memory")
+
+
+def _shortage(raw: Json) -> Shortage:
+    told = _condition(raw, "PodScheduled")
+    message = str(told.get("message") or told.get("reason") or "")
+    return Shortage(Obstacle.UNSCHEDULABLE, times.parse(told.get("lastTransitionTime")), message)
 
 
 def _since(raw: Json) -> float | None:

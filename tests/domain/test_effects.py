@@ -159,10 +159,10 @@ def test_no_field_of_the_schema_is_silently_ignored() -> None:
             samples.raw_spec(
                 costConfig={"enabled": True, "budgetPerHour": 3},
                 predictionConfig={"enabled": True, "minConfidence": 0.7},
-                scheduleHints=[rules.hint()],
+                scheduleHints=[rules.hint(prewarm="auto", timeZone="Europe/Berlin")],
                 multiClusterConfig={"enabled": True},
             ),
-            ("costConfig", "predictionConfig", "scheduleHints", "multiClusterConfig"),
+            ("costConfig", "predictionConfig", "multiClusterConfig"),
             id="blocks-of-later",
         ),
         pytest.param(
@@ -238,7 +238,7 @@ def test_tuning_annotations_belong_to_the_other_strategies() -> None:
     ("fields", "reason"),
     [
         pytest.param({"subTargetSelector": {"roleName": "a"}}, "NoEffect", id="never"),
-        pytest.param({"scheduleHints": [rules.hint()]}, "NotYetSupported", id="later"),
+        pytest.param({"predictionConfig": {"enabled": True}}, "NotYetSupported", id="later"),
     ],
 )
 def test_the_condition(fields: dict[str, Any], reason: str) -> None:

@@ -83,8 +83,10 @@ def candidate(source: MetricsSource, spec: ScalerSpec, observation: Observation)
 
 
 def _has_own_metrics(spec: ScalerSpec) -> bool:
-    if gpu.thresholds(spec):
-        return False  # what GPUs ask for is above all metrics, and in the load
+    if gpu.thresholds(spec) or spec.schedule_hints:
+        # What they ask for is above all metrics, and in the load. Beside others in one HPA it would
+        # share their dead band, and a floor of 11 would leave 10.
+        return False
     target = spec.scale_target_ref
     return (
         spec.scaling_strategy is Strategy.HPA

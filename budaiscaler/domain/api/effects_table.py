@@ -166,6 +166,18 @@ EFFECTIVE = frozenset(
         "gpuConfig.gpuMemoryThreshold",
         "gpuConfig.gpuComputeThreshold",
         "gpuConfig.metricsSource",
+        "scheduleHints",
+        *(
+            f"scheduleHints[].{field}"
+            for field in (
+                "name",
+                "cronExpression",
+                "targetReplicas",
+                "duration",
+                "timeZone",
+                "prewarm",
+            )
+        ),
     }
 )
 """Fields that have their effect, or whose block says when they have none."""
@@ -239,7 +251,6 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
     "gpuConfig.vgpuEnabled": (Row("virtual GPUs are read as all others"),),
     "costConfig": (Row("not yet supported", _has_costs, is_planned=True),),
     "predictionConfig": (Row("not yet supported", _predicts, is_planned=True),),
-    "scheduleHints": (Row("not yet supported", is_planned=True),),
     "multiClusterConfig": (Row("there is one cluster", _is_federated),),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from budaiscaler.domain.api.base import ApiModel, DurationText, IntOrString, Nam
 
 MAX_HINTS = 64
 MAX_NAMES = 64
+PREWARM_AUTO = "auto"
 
 Percent = Annotated[int, Field(ge=0, le=100, strict=True)]
 Weight = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
