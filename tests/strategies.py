@@ -12,6 +12,7 @@ from budaiscaler.domain import pausing, readings, windows
 from budaiscaler.domain.api import validation
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.features import ScheduleHint
 from budaiscaler.domain.decision import Coverage, Observation, Replicas, Shortfall, State
 from budaiscaler.domain.memories import Activity, KpaState, Memory
 from budaiscaler.domain.pausing import Pausing
@@ -39,6 +40,37 @@ quantities = st.one_of(
 """Targets: quantities above 0."""
 
 tolerances = st.sampled_from([None, "0", "0.01", "0.1", "250m", "1"])
+
+
+cron_expressions = st.tuples(
+    st.sampled_from(["0", "30", "*/15", "*", "7-9,58"]),
+    st.sampled_from(["2", "*", "9-17", "1,2,3", "*/6"]),
+    st.sampled_from(["*", "29", "1-31", "*/2", "?"]),
+    st.sampled_from(["*", "3,10", "feb,MAR-oct"]),
+    st.sampled_from(["*", "0", "MON-FRI", "0-6", "sat,SUN"]),
+).map(" ".join)
+
+lengths = st.sampled_from(["0s", "90s", "20m", "1h", "8h", "2d"])
+leads = st.sampled_from([None, None, "5m", "auto"])
+
+
+@st.composite
+def hints(
+    draw: st.DrawFn,
+    *,
+    durations: st.SearchStrategy[str] = lengths,
+    prewarms: st.SearchStrategy[str | None] = leads,
+    fewest: int = 0,
+) -> ScheduleHint:
+    """Hints around changes of clocks, that overlap themselves or not."""
+    return ScheduleHint(
+        name=draw(st.sampled_from(["day", "night", "peak"])),
+        cron_expression=draw(cron_expressions),
+        target_replicas=draw(st.integers(fewest, 70)),
+        duration=draw(durations),
+        time_zone=draw(st.sampled_from([None, "Europe/Berlin", "America/New_York"])),
+        prewarm=draw(prewarms),
+    )
 
 
 @st.composite

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from budaiscaler.domain import pausing
+from budaiscaler.domain import pausing, schedules
+from budaiscaler.domain.capacity import Shortage
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.memories import Activity, KpaState
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import Observed
+from budaiscaler.domain.schedules import Schedule
 
 
 class Stage(StrEnum):
@@ -56,10 +58,12 @@ class Code(StrEnum):
     TO_ZERO = "ToZero"
     WITHIN_TOLERANCE = "WithinTolerance"
     PAST_DEAD_BAND = "PastDeadBand"
+    SCHEDULE_FLOOR = "ScheduleFloor"
     STABILIZED = "Stabilized"
     RATE_LIMITED = "RateLimited"
     DISABLED = "Disabled"
     STARTING_GATE = "StartingGate"
+    CAPACITY_LIMITED = "CapacityLimited"
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
@@ -78,6 +82,11 @@ class Rung:
     after: int
     message: str
 
+    @property
+    def moves(self) -> bool:
+        """Whether it changed the number."""
+        return self.before != self.after
+
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
@@ -89,17 +98,29 @@ class Replicas:
         unschedulable: never placed on a node; they serve nothing and nobody waits for them.
         are_counted: whether pods were looked at; else `ready` is what the scale tells, which counts
             those that start.
+        refused: never made, since something refuses their pods; they wait for nothing either.
     """
 
     current: int
     ready: int
     unschedulable: int = 0
     are_counted: bool = True
+    refused: int = 0
+
+    @property
+    def unplaced(self) -> int:
+        """Replicas that were asked for and have never had a place."""
+        return min(self.current, self.unschedulable + self.refused)
+
+    @property
+    def placed(self) -> int:
+        """Replicas that have a place, or wait for one without being turned away so far."""
+        return max(self.current - self.unplaced, min(self.current, self.ready))
 
     @property
     def lost_or_starting(self) -> int:
         """Replicas that were asked for, could run, and are not ready."""
-        return max(0, self.current - self.unschedulable - self.ready)
+        return max(0, self.current - self.unplaced - self.ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +139,7 @@ class Observation:
         annotations: of the scaler, of our own group.
         has_child: whether the HPA that acts is ours, so that it can have metrics of its own; False
             where another autoscaler keeps us from making one.
+        shortage: why replicas have no place; None while all have one, or nobody knows.
     """
 
     replicas: Replicas
@@ -129,6 +151,7 @@ class Observation:
     gpu: GpuObserved | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     has_child: bool = True
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +212,8 @@ class State:
         asked: replicas that the last decision asked for, where one of ours acts on it.
         kpa: what the KPA strategy remembers of a source, by its name.
         activity: of the workload, for its first replicas and its last.
+        begun: times that are still ahead of schedule hints that hold already, by their name:
+            prewarmed by a measured start, which may be measured shorter meanwhile.
     """
 
     recommended_load: float | None = None
@@ -203,6 +228,7 @@ class State:
     asked: int | None = None
     kpa: Mapping[str, KpaState] = field(default_factory=dict)
     activity: Activity = _NO_ACTIVITY
+    begun: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +252,7 @@ class Decision:
         next_change: when it would change by itself.
         publishes: whether the load is for others to act on; False where the HPA reads every source
             itself.
+        schedule: what hints ask for; whoever decides looks again when that changes.
     """
 
     desired_replicas: int
@@ -235,3 +262,4 @@ class Decision:
     conditions: tuple[Condition, ...] = field(default=())
     next_change: NextChange | None = None
     publishes: bool = True
+    schedule: Schedule = schedules.NOTHING

@@ -32,6 +32,7 @@ from budaiscaler.kube.port import Kube
 from budaiscaler.kube.workloads import Workloads
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.gpu.base import GpuReader
+from budaiscaler.sources.measuring import Latencies
 
 KPA_INTERVAL_S = INTERVAL_S
 """A decision for each sample; what Knative decides between two samples seldom differs."""
@@ -57,6 +58,7 @@ class Evaluator:
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
         gpu: reads GPUs; None where nobody can.
+        delays: from when scalers were due until their evaluation was over.
     """
 
     kube: Kube
@@ -74,6 +76,7 @@ class Evaluator:
     counters: Counters = field(default_factory=Counters)
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     gpu: GpuReader | None = None
+    delays: Latencies = field(default_factory=Latencies)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _evaluating: dict[Key, float] = field(default_factory=dict)
     _unevaluated: set[Key] | None = None
@@ -230,9 +233,9 @@ class Evaluator:
         while True:
             key = await self._schedule.next()
             self._evaluating[key] = self.clock()
-            group.create_task(self._evaluate(key))
+            group.create_task(self._evaluate(key, self.clock() - self._schedule.late_s))
 
-    async def _evaluate(self, key: Key) -> None:
+    async def _evaluate(self, key: Key, due_s: float) -> None:
         scaler = self._current(key)
         if scaler is None:
             self._evaluating.pop(key, None)
@@ -249,6 +252,7 @@ class Evaluator:
             _log.exception("report_failed", namespace=key[0], name=key[1])
         finally:
             self._evaluating.pop(key, None)
+        self.delays.observe(self.clock() - due_s)
         if self._unevaluated is not None:
             self._unevaluated.discard(key)
         now = self._current(key)
@@ -262,13 +266,15 @@ class Evaluator:
         # After the first, spread over the interval; then keep the phase, give or take.
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
         due_s = started_s + self.interval_of(scaler.strategy) * self.random.uniform(low, high)
-        self._schedule.set(key, min(due_s, self._pause_ends_s(now)))
+        self._schedule.set(key, min(due_s, self._changes_s(key, now)))
 
-    def _pause_ends_s(self, scaler: Scaler) -> float:
-        """When a pause ends by itself: nobody edits anything then."""
-        now = self.wall_clock()
-        until = scaler.paused(now).until
-        return self.clock() + (until - now).total_seconds() if until is not None else math.inf
+    def _changes_s(self, key: Key, scaler: Scaler) -> float:
+        """When a pause ends or a schedule changes by itself: nobody edits anything then."""
+        now, outcome = self.wall_clock(), self.outcomes.get(key)
+        decision = outcome.decision if outcome is not None else None
+        scheduled = decision.schedule.changes_at if decision is not None else None
+        ahead = [at for at in (scaler.paused(now).until, scheduled) if at is not None]
+        return self.clock() + min(((at - now).total_seconds() for at in ahead), default=math.inf)
 
     def _current(self, key: Key) -> Scaler | None:
         """The scaler as it is now, if it is one of ours."""

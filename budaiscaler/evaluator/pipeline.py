@@ -24,6 +24,7 @@ from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Key
 from budaiscaler.kube.events import Recorder
+from budaiscaler.sources import endpoints
 
 _log = structlog.get_logger()
 
@@ -139,7 +140,8 @@ class Pipeline:
         memory.state, memory.decided_at, memory.taken_over = state, now, None
         acted = None
         if self.actor is not None and self.is_current(scaler):
-            acted = await self.actor.act(scaler, scaler.spec, observation, decision)
+            fleet = self.observer.fleet(scaler.uid)
+            acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
         written = memory.written
         return reporting.of_decision(
             scaler.spec, scaler.generation, observation, decision, state, written, now, acted
@@ -215,19 +217,23 @@ def _log_decision(
         name=scaler.name,
         generation=scaler.generation,
         now=now.isoformat(),
-        # Endpoint and headers decide nothing, and may carry a password.
-        spec=spec.model_dump(
-            mode="json",
-            by_alias=True,
-            exclude_none=True,
-            exclude={
-                "metrics_sources": {"__all__": {"endpoint", "headers"}},
-                "gpu_config": {"dcgm_endpoint"},
-            },
-        ),
+        spec=_without_secrets(spec),
         observation=dataclasses.asdict(observation),
         state=dataclasses.asdict(state),
         desired_replicas=decision.desired_replicas,
         desired_load=decision.desired_load,
         bound_by=decision.bound_by,
     )
+
+
+def _without_secrets(spec: ScalerSpec) -> dict[str, Any]:
+    """A spec that decides the same: of a URL its place, and of headers their names."""
+    dumped = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    owners = [(one, "endpoint") for one in dumped["metricsSources"]]
+    for owner, field in [*owners, (dumped.get("gpuConfig") or {}, "dcgmEndpoint")]:
+        if owner.get(field):
+            full = endpoints.complete(owner[field])
+            owner[field] = endpoints.origin(full) if full is not None else "?"
+        if owner.get("headers"):
+            owner["headers"] = dict.fromkeys(owner["headers"], "")
+    return dumped

@@ -19,6 +19,7 @@ from budaiscaler.domain.errors import InvalidSpecError, KubeError, NotFoundError
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, Reading
+from budaiscaler.domain.schedules import Schedule
 from budaiscaler.evaluator import history, restoring
 from budaiscaler.evaluator.acting import Acted
 from budaiscaler.sources import signals
@@ -30,6 +31,8 @@ _OF_SPEC_OR_OTHERS = frozenset(
         conditions.SIGNAL_WARNING,
         conditions.FIELDS_WITHOUT_EFFECT,
         conditions.CONTESTED,
+        conditions.CAPACITY_AVAILABLE,
+        conditions.WITHIN_BUDGET,
     }
 )
 """Conditions that a failed evaluation changes nothing about."""
@@ -43,6 +46,9 @@ _WARNINGS = (
     conditions.CONTESTED,
 )
 """Conditions that are an event when they come to hold."""
+
+_WELL_WHILE_TRUE = (conditions.CAPACITY_AVAILABLE, conditions.WITHIN_BUDGET)
+"""Conditions that are an event when they cease to hold, and when they do again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ def of_decision(
             "time": times.rfc3339(decision.next_change.at),
             "message": conditions.shorten(decision.next_change.message),
         }
+    if (prediction := _prediction_status(decision.schedule)) is not None:
+        status["predictionStatus"] = prediction
     if isinstance(observation.gpu, GpuReading):
         status["gpuStatus"] = _gpu_status(observation.gpu)
     if decision.publishes and state.good_at is not None:
@@ -184,9 +192,21 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
     able = by_type.get(conditions.ABLE_TO_SCALE)
     if able is not None and able.now.status == "False":
         yield "Warning", able.now.reason, able.now.message
+    for kind in _WELL_WHILE_TRUE:
+        yield from _of_wellbeing(by_type.get(kind))
     paused = by_type.get(conditions.PAUSED)
     if paused is not None:
         yield from _of_pause(paused)
+
+
+def _of_wellbeing(found: Transition | None) -> Iterator[tuple[EventType, str, str]]:
+    """What is well ceases to be, and is again; that it is from the start is no news."""
+    if found is None:
+        return
+    if found.now.status != "True":
+        yield "Warning", found.now.reason, found.now.message
+    elif found.before is not None:
+        yield "Normal", found.now.reason, found.now.message
 
 
 def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:
@@ -258,6 +278,16 @@ def _sources(
             entry["noDataSince"] = old.get("noDataSince") or times.rfc3339(now)
             entry["reason"] = str(observed.reason)
         yield entry
+
+
+def _prediction_status(schedule: Schedule) -> dict[str, Any] | None:
+    """What schedules ask for, and when that changes; what is not so is left out."""
+    changes_at = schedule.changes_at
+    told = {
+        "activeScheduleHint": schedule.hint,
+        "nextPredictedChange": times.rfc3339(changes_at) if changes_at is not None else None,
+    }
+    return {key: value for key, value in told.items() if value is not None} or None
 
 
 def _gpu_status(found: GpuReading) -> dict[str, Any]:

@@ -24,6 +24,8 @@ OWNED_CONDITIONS = (
     conditions.CONTESTED,
     conditions.FIELDS_WITHOUT_EFFECT,
     conditions.SIGNAL_WARNING,
+    conditions.CAPACITY_AVAILABLE,
+    conditions.WITHIN_BUDGET,
 )
 
 OWNED_FIELDS = (
@@ -38,6 +40,7 @@ OWNED_FIELDS = (
     "holdingSince",
     "sources",
     "gpuStatus",
+    "predictionStatus",
 )
 
 

@@ -43,6 +43,8 @@ def is_significant(
         return True
     if any((key in old) != (key in new) for key in ("desiredLoad", "gpuStatus")):
         return True
+    if _active_hint(old) != _active_hint(new):
+        return True
     before = {entry["name"]: entry for entry in old.get("sources") or ()}
     after = {entry["name"]: entry for entry in new.get("sources") or ()}
     return before.keys() != after.keys() or any(
@@ -67,6 +69,10 @@ def is_jitter(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         and not any(_moved(before[name], after[name]) for name in after)
         and not _gpus_moved(old.get("gpuStatus") or {}, new.get("gpuStatus") or {})
     )
+
+
+def _active_hint(status: Mapping[str, Any]) -> Any:
+    return (status.get("predictionStatus") or {}).get("activeScheduleHint")
 
 
 def _verdicts(status: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:

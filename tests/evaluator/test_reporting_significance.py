@@ -43,6 +43,7 @@ def _status(queue: float | NoData = 40.0, usage: float | NoData = 1.0) -> dict[s
         pytest.param({"desiredLoad": None}, id="nothing-is-published-any-more"),
         pytest.param({"conditions": []}, id="a-condition"),
         pytest.param({"sources": []}, id="the-sources"),
+        pytest.param({"predictionStatus": {"activeScheduleHint": "day"}}, id="a-schedule-hint"),
     ],
 )
 def test_what_a_reader_acts_on_cannot_wait(changed: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What strategies that act share: from the replicas that are wanted to those that are asked for.
 
-Stabilisation, policies, the gate of starting replicas and a pause, and the bounds at last.
+Stabilisation, policies, the gate of starting replicas and a pause, and the bounds at last. What a
+schedule asks for waits for neither the window of growth nor the gate.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from budaiscaler.domain.algorithms import limits, policies, sleeping, stabilization, verdicts
+from budaiscaler.domain.algorithms import (
+    limits,
+    policies,
+    scheduling,
+    sleeping,
+    stabilization,
+    verdicts,
+)
 from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api.behavior import ScalingRules
 from budaiscaler.domain.api.budaiscaler import Mode, ScalerSpec
@@ -22,6 +30,7 @@ from budaiscaler.domain.decision import (
     Stage,
     State,
 )
+from budaiscaler.domain.schedules import Schedule
 
 UP_WINDOW_S = 0
 DOWN_WINDOW_S = 300
@@ -33,15 +42,19 @@ class Wanted:
 
     Attributes:
         count: replicas.
+        by_sources: the same without what schedules add to it.
         fewest: replicas of the bounds.
         rungs: how the count came about, after what the sources ask for.
+        schedule: what schedules ask for, which is in the count.
         in_panic: whether limits of growth stand back.
         next_change: when the count would change by itself.
     """
 
     count: int
+    by_sources: int
     fewest: int
     rungs: tuple[Rung, ...]
+    schedule: Schedule
     in_panic: bool = False
     next_change: NextChange | None = None
 
@@ -85,20 +98,28 @@ def answer(
     stabilized, held = stabilization.stabilize(
         current, count, past, up=rules.up_window, down=rules.down_window, now=now
     )
+    floor = wanted.schedule.floor
+    stabilized, held = limits.not_below(floor, stabilized, held)
+    stabilized, held = limits.only_placed(observation.replicas.placed, stabilized, held)
     allowed, limited = policies.limit(
         current, stabilized, changes, up=rules.up, down=rules.down, now=now
     )
+    allowed, limited = limits.only_placed(observation.replicas.placed, allowed, limited)
     opened, gate = _gate(rules.up, observation, gathered, allowed, now, in_panic=wanted.in_panic)
+    opened, gate = limits.not_below(min(floor, allowed), opened, gate)
     unpaused, pause_rung = limits.pause(observation.paused, opened, current)
-    bounded, bounds_rung = limits.bounds(unpaused, wanted.fewest, spec.max_replicas)
+    housed, capacity_rung = limits.capacity(observation, unpaused, now)
+    bounded, bounds_rung = limits.bounds(housed, wanted.fewest, spec.max_replicas)
     desired = int(bounded)
 
     rungs = [*gathered.rungs, *wanted.rungs]
-    rungs += [rung for rung in (held, limited, gate, pause_rung, bounds_rung) if rung is not None]
-    moved = [rung for rung in rungs if rung.before != rung.after and rung.stage != Stage.SOURCE]
+    limited_by = (held, limited, gate, pause_rung, capacity_rung, bounds_rung)
+    rungs += [rung for rung in limited_by if rung is not None]
+    by_schedule = scheduling.decides(wanted.schedule, wanted.by_sources)
+    moved = [rung for rung in rungs if rung.moves and rung.stage != Stage.SOURCE]
     bound_by = moved[-1].stage if moved else Stage.COMBINE
     if winner.is_hold and bound_by is Stage.COMBINE:
-        bound_by = Stage.SOURCE
+        bound_by = Stage.SCHEDULE if by_schedule else Stage.SOURCE
     result = f"{current} -> {desired} replicas"
     rungs.append(Rung(Stage.FINAL, Code.RESULT, current, desired, result))
     decision = Decision(
@@ -107,20 +128,27 @@ def answer(
         bound_by=bound_by,
         rungs=tuple(rungs),
         conditions=(
-            *verdicts.of_decision(spec, observation, gathered, bounds_rung),
+            *verdicts.of_decision(spec, observation, gathered, bounds_rung or capacity_rung, now),
             *sleeping.told(spec),
         ),
         next_change=limits.pause_ends(observation.paused, pause_rung)
-        or gathered.next_change
-        or _limits_end(held, limited, past, changes, rules, now)
-        or wanted.next_change,
+        or scheduling.earliest(
+            gathered.next_change
+            or _limits_end(held, limited, past, changes, rules, now)
+            or wanted.next_change,
+            scheduling.next_change(
+                wanted.schedule, observation, desired, spec.max_replicas, bound_by
+            ),
+        ),
+        schedule=wanted.schedule,
     )
     # A change counts from when it was asked for. If it was not made, the next look takes it back.
     asked = desired if spec.mode is Mode.AUTO else current
     after = replace(
         gathered.state,
-        recommended_load=float(count),
-        good_at=now if gathered.is_decided else state.good_at,
+        recommended_load=float(wanted.by_sources),
+        good_at=now if gathered.is_decided or by_schedule else state.good_at,
+        begun=wanted.schedule.begun,
         recommendations=stabilization.remember(past, count, stabilization.LONGEST_WINDOW, now),
         changes=policies.remember(changes, current, asked, now),
         asked=asked,

@@ -1,7 +1,8 @@
 """The BudScaler strategy: replicas for the controller to ask for.
 
 In the original's order, as the design corrects it: the largest need, tolerance, damping and rate;
-then stabilisation, policies, the gate of starting replicas, and the bounds at last.
+then GPUs, schedules, stabilisation, policies, the gate of starting replicas, and the bounds at
+last.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from budaiscaler.domain.algorithms import (
     gathering,
     needs,
     policies,
+    scheduling,
     sleeping,
     tuning,
     verdicts,
@@ -38,13 +40,21 @@ def decide(
     winner = gathered.winner
     steps: tuple[Rung, ...] = ()
     if winner.is_hold:
-        count = max(current, needs.ceil(winner.load))
+        count = needs.ceil(winner.load)
     else:
         count, steps = damping.step(spec, winner.load, current, changes, now)
     count, by_gpus = answering.by_gpus(
         gathered, count, lambda load: damping.step(spec, load, current, changes, now)[0]
     )
-    wanted = Wanted(count, sleeping.fewest(spec, given), (*steps, *by_gpus))
+    schedule = scheduling.of(spec, observation, state, now)
+    floored, by_schedule = scheduling.raised(schedule, count)
+    wanted = Wanted(
+        count=floored,
+        by_sources=count,
+        fewest=sleeping.fewest(spec, given),
+        rungs=(*steps, *by_gpus, *by_schedule),
+        schedule=schedule,
+    )
     return answering.answer(
         spec, observation, state, now, gathered=gathered, changes=changes, wanted=wanted
     )

@@ -21,6 +21,7 @@ from budaiscaler.domain.algorithms import (
     kpa_source,
     needs,
     policies,
+    scheduling,
     shortfalls,
     sleeping,
     tuning,
@@ -78,6 +79,11 @@ def decide(
     gathered = gathering.gather(spec, observation, state, now, deciders.ask)
     count, rungs = _count(spec, given, observation, gathered, in_panic=deciders.in_panic)
 
+    schedule = scheduling.of(spec, observation, state, now)
+    by_sources = count
+    count, by_schedule = scheduling.raised(schedule, count)
+    rungs = (*rungs, *by_schedule)
+
     fewest = sleeping.fewest(spec, given)
     rules = kpa_settings.zero_rules(given, can_be_zero=fewest == 0)
     floor, activity = zero.bound(rules, state.activity, count, observation.replicas, now)
@@ -85,8 +91,17 @@ def decide(
     if floor.step is not None and (rules.can_be_zero or floor.step.what is What.INITIAL_SCALE):
         rungs = (*rungs, _rung(Stage.STABILIZATION, floor.step, count))
         count = floor.desired
+        by_sources = max(by_sources, count)
         next_change = _next(floor.changes_at, "the last replicas may go")
-    wanted = Wanted(count, fewest, rungs, deciders.in_panic, next_change)
+    wanted = Wanted(
+        count=count,
+        by_sources=by_sources,
+        fewest=fewest,
+        rungs=rungs,
+        schedule=schedule,
+        in_panic=deciders.in_panic,
+        next_change=next_change,
+    )
     decision, after = answering.answer(
         spec, observation, state, now, gathered=gathered, changes=changes, wanted=wanted
     )
@@ -182,13 +197,11 @@ def _count(
     """Make replicas of the largest need, and raise them to what the GPUs need."""
     current, winner = observation.replicas.current, gathered.winner
     bands = kpa_settings.tolerances(spec.behavior, given)
-    count, rungs = max(current, needs.ceil(winner.load)), tuple[Rung, ...]()
-    if not winner.is_hold:
-        count = needs.ceil(winner.load)
-        if _is_within(bands, winner.load, current):
-            message = f"a load of {winner.load:.4g} is within the tolerance of {current}"
-            rungs = (Rung(Stage.TOLERANCE, Code.WITHIN_TOLERANCE, count, current, message),)
-            count = current
+    count, rungs = needs.ceil(winner.load), tuple[Rung, ...]()
+    if not winner.is_hold and _is_within(bands, winner.load, current):
+        message = f"a load of {winner.load:.4g} is within the tolerance of {current}"
+        rungs = (Rung(Stage.TOLERANCE, Code.WITHIN_TOLERANCE, count, current, message),)
+        count = current
     config = kpa_settings.config(spec.behavior, given, target=1.0)
 
     def step(load: float) -> int:

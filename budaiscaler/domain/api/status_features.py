@@ -110,7 +110,10 @@ class PredictionStatus(ApiModel):
     ] = None
     next_predicted_change: Annotated[
         str | None,
-        Field(json_schema_extra=TIME, description="When the forecast would change replicas."),
+        Field(
+            json_schema_extra=TIME,
+            description="When the forecast or a schedule hint would change replicas.",
+        ),
     ] = None
     active_schedule_hint: Annotated[
         Name | None, Field(description="Schedule hint that holds now.")

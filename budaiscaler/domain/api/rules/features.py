@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from budaiscaler.domain.api import cron, quantity, zones
-from budaiscaler.domain.api.features import CostConfig, GpuConfig, ScheduleHint
+from budaiscaler.domain.api.features import PREWARM_AUTO, CostConfig, GpuConfig, ScheduleHint
 from budaiscaler.domain.api.rules.base import (
     URL,
     Rule,
@@ -13,8 +13,6 @@ from budaiscaler.domain.api.rules.base import (
     matches,
 )
 from budaiscaler.domain.errors import InvalidSpecError
-
-AUTO = "auto"
 
 
 def _cel_budget(field: str) -> str:
@@ -66,11 +64,13 @@ HINT: tuple[Rule[ScheduleHint], ...] = (
     ),
     Rule(
         cel=(
-            f"!has(self.prewarm) || self.prewarm == '{AUTO}' || "
+            f"!has(self.prewarm) || self.prewarm == '{PREWARM_AUTO}' || "
             f"{cel_duration('prewarm', zero=True)}"
         ),
         message='prewarm must be "auto" or a length of time, for example "10m"',
-        holds=lambda hint: hint.prewarm in {None, AUTO} or is_duration(hint.prewarm, zero=True),
+        holds=lambda hint: (
+            hint.prewarm in {None, PREWARM_AUTO} or is_duration(hint.prewarm, zero=True)
+        ),
     ),
     Rule(
         cel=f"!has(self.timeZone) || self.timeZone.matches(r'^{cron.ZONE_PATTERN}$')",
