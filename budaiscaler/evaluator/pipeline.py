@@ -160,7 +160,7 @@ class Pipeline:
             target,
             observation.replicas,
             now,
-            interval_s=self.observer.interval_of(scaler.strategy),
+            interval_s=self.observer.cadence_of(scaler.strategy).decision_s,
             anew=memory.state,
         )
         # Since when it is good, the word of the leader before tells better than its last write.
