@@ -19,6 +19,7 @@ from budaiscaler.domain.errors import InvalidSpecError
 from budaiscaler.evaluator import cadence, restoring, significance
 from budaiscaler.evaluator.acting import Actor
 from budaiscaler.evaluator.cadence import Cadence
+from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.pipeline import Counters, Memory, Outcome, Pipeline
 from budaiscaler.evaluator.readers import MetricReaders
@@ -55,6 +56,7 @@ class Evaluator:
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
+        ledger: what the replicas of each were needed for; the same.
         gpu: reads GPUs; None where nobody can.
         delays: from when scalers were due until their evaluation was over.
     """
@@ -75,6 +77,7 @@ class Evaluator:
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     gpu: GpuReader | None = None
     delays: Latencies = field(default_factory=Latencies)
+    ledger: Ledger = field(init=False)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _evaluating: dict[Key, float] = field(default_factory=dict)
     _unevaluated: set[Key] | None = None
@@ -87,6 +90,7 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         self._schedule = Schedule(self.clock)
+        self.ledger = Ledger(self.clock)
 
     @property
     def is_round_complete(self) -> bool:
@@ -139,6 +143,7 @@ class Evaluator:
             is_current=self._is_current,
             counters=self.counters,
             outcomes=self.outcomes,
+            ledger=self.ledger,
             clock=self.clock,
             wall_clock=self.wall_clock,
             writes=asyncio.Semaphore(CONCURRENT_WRITES),
@@ -159,6 +164,7 @@ class Evaluator:
                 self._memories.clear()
                 self._evaluating.clear()
                 self.outcomes.clear()
+                self.ledger.clear()
                 self._unevaluated = None
                 self._schedule = Schedule(self.clock)
 
@@ -224,6 +230,7 @@ class Evaluator:
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)
         self.outcomes.pop(key, None)
+        self.ledger.forget(key)
         self._observer.forget(uid)
         self.writer.forget(key)
         self._schedule.drop(key)
