@@ -200,6 +200,7 @@ class _Told:
             gpu=self.observer.gpu,
             annotations=self.subject.annotations,
             has_child=hpa is not None,
+            shortage=self.workload.shortage,
         )
         decision, self.state = decide(self.subject.spec, seen, self.state, now)
         desired, rungs = decision.desired_replicas, decision.rungs
