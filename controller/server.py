@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry
 
 from budaiscaler.evaluator.acting import Actuator
+from budaiscaler.evaluator.deletion_costs import DeletionCosts
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import project_scaler
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
@@ -64,7 +65,7 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
         writer=StatusWriter(kube, EVALUATOR, time.monotonic),
         interval_s=settings.evaluation_interval,
         gpu=sources.gpu,
-        actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder),
+        actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder, DeletionCosts(kube)),
     )
     election = Election(
         kube,

@@ -32,6 +32,7 @@ from budaiscaler.kube.port import Kube
 from budaiscaler.kube.workloads import Workloads
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.gpu.base import GpuReader
+from budaiscaler.sources.measuring import Latencies
 
 KPA_INTERVAL_S = INTERVAL_S
 """A decision for each sample; what Knative decides between two samples seldom differs."""
@@ -57,6 +58,7 @@ class Evaluator:
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
         gpu: reads GPUs; None where nobody can.
+        delays: from when scalers were due until their evaluation was over.
     """
 
     kube: Kube
@@ -74,6 +76,7 @@ class Evaluator:
     counters: Counters = field(default_factory=Counters)
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     gpu: GpuReader | None = None
+    delays: Latencies = field(default_factory=Latencies)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _evaluating: dict[Key, float] = field(default_factory=dict)
     _unevaluated: set[Key] | None = None
@@ -165,8 +168,9 @@ class Evaluator:
             if not self._is_ours(scaler):
                 continue
             self._unevaluated.add(key)
-            state = restoring.state_of(scaler.status, scaler.generation, as_of)
-            self._remember(scaler, state)
+            state = restoring.state_of(scaler.status, as_of)
+            memory = self._remember(scaler, state)
+            memory.taken_over = scaler.status.get(restoring.DECISION_STATE)
             if (
                 state.good_at is not None
                 and "holdingSince" not in scaler.status
@@ -229,9 +233,9 @@ class Evaluator:
         while True:
             key = await self._schedule.next()
             self._evaluating[key] = self.clock()
-            group.create_task(self._evaluate(key))
+            group.create_task(self._evaluate(key, self.clock() - self._schedule.late_s))
 
-    async def _evaluate(self, key: Key) -> None:
+    async def _evaluate(self, key: Key, due_s: float) -> None:
         scaler = self._current(key)
         if scaler is None:
             self._evaluating.pop(key, None)
@@ -248,6 +252,7 @@ class Evaluator:
             _log.exception("report_failed", namespace=key[0], name=key[1])
         finally:
             self._evaluating.pop(key, None)
+        self.delays.observe(self.clock() - due_s)
         if self._unevaluated is not None:
             self._unevaluated.discard(key)
         now = self._current(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,6 +21,7 @@ from budaiscaler.domain.decision import Observation
 from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.evaluator import restoring
+from budaiscaler.evaluator.deletion_costs import Fleet
 from budaiscaler.evaluator.gpus import GpuObserver
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.workloads import Workload, Workloads
@@ -65,6 +66,7 @@ class Observer:
     clock: Callable[[], float]
     gpu: GpuReader | None = None
     _good: dict[str, dict[str, _Good]] = field(default_factory=dict)
+    _fleets: dict[str, Fleet] = field(default_factory=dict)
     _gpus: GpuObserver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +94,8 @@ class Observer:
         }
         for gone in good.keys() - observed.keys():
             del good[gone]
+        shares = zip(spec.metrics_sources, answers, strict=True)
+        self._fleets[scaler.uid] = Fleet(workload.pods, tuple(_shares(shares)))
         exactness = scaler.condition(conditions.EXACT_SCALING)
         able = scaler.condition(conditions.ABLE_TO_SCALE)
         return Observation(
@@ -105,6 +109,10 @@ class Observer:
             has_child=able is None or able.get("reason") not in conditions.WITHOUT_CHILD,
             shortage=workload.shortage,
         )
+
+    def fleet(self, uid: str) -> Fleet:
+        """Give the pods of a scaler's target as they were last observed."""
+        return self._fleets.get(uid, Fleet())
 
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:
         """Take the readings that another leader reported `age_s` ago as the last good ones."""
@@ -127,6 +135,7 @@ class Observer:
     def forget(self, uid: str) -> None:
         """Drop what belongs to a scaler that is gone."""
         self._good.pop(uid, None)
+        self._fleets.pop(uid, None)
         self._gpus.forget(uid)
 
     async def _look_at_gpus(
@@ -185,6 +194,16 @@ class Observer:
         if age_s > fresh_s:
             return observed
         return Reading(last.value, age_s, last.answered, last.of)
+
+
+def _shares(
+    answers: Iterable[tuple[MetricsSource, Sample | NoData]],
+) -> Iterator[Mapping[str, float]]:
+    """Give what each pod has of the load of one replica at its target."""
+    for source, answer in answers:
+        if isinstance(answer, Sample) and answer.by_pod:
+            factor = engines.unit_factor(source) / source.target
+            yield {pod: value * factor for pod, value in answer.by_pod.items()}
 
 
 def aggregate(source: MetricsSource, answer: Sample | NoData, now_s: float) -> Observed:

@@ -187,3 +187,21 @@ async def test_fetches_by_type(world: World) -> None:
         assert registry.get_sample_value(f"{latency}_count", kind) == 2
         errors = "budaiscaler_source_errors_total"
         assert registry.get_sample_value(errors, kind | {"reason": "Timeout"}) == 1
+
+
+async def test_how_late_evaluations_are(world: World) -> None:
+    """Three look-ups of two seconds each: all are over 2 s after they were due, and none before."""
+    world.add("chat", replicas=4, says=4.0)
+    world.source.takes_s["chat"] = 2.0
+    async with world.leading(world.evaluator(interval_s=10.0)) as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(30)
+        name = "budaiscaler_evaluation_delay_seconds"
+        counted = {
+            bound: registry.get_sample_value(f"{name}_bucket", {"le": bound})
+            for bound in ("1", "2.5", "+Inf")
+        }
+        total = registry.get_sample_value(f"{name}_count")
+    assert total is not None
+    assert total >= 3
+    assert counted == {"1": 0, "2.5": total, "+Inf": total}
