@@ -147,7 +147,7 @@ HINT = {"name": "day", "cronExpression": "0 9 * * 1-5", "duration": "2h", "targe
     ],
 )
 @pytest.mark.parametrize("strategy", ["BudScaler", "KPA", "HPA"])
-def test_schedules(strategy: str, now: str, load: float, expected: int) -> None:
+def test_schedules(strategy: str, now: str, load: int, expected: int) -> None:
     """A hint is a floor from each of its times on, and asks for nothing else."""
     about = subject(samples.total(), strategy=strategy, scheduleHints=[HINT])
     # From as many as are expected without the hint, so that only it moves anything.
