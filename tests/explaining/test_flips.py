@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budaiscaler.domain.explaining import flips
@@ -78,6 +78,7 @@ def test_flips(
     assert told(*sources, current=current, readings=readings, **fields) == expected
 
 
+@settings(max_examples=30)  # each is some hundred decisions
 @given(
     value=st.floats(0, 2000),
     other=st.floats(0, 2000),
