@@ -60,6 +60,17 @@ def test_text(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Non
     assert "FieldsWithoutEffect is True" in ran.out
 
 
+def test_text_of_the_hpa_strategy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is published is told, and that nothing would change the answer."""
+    bounds = {"minReplicas": 3, "maxReplicas": 3}
+    scaler = write(tmp_path, "s.yaml", worlds.document(samples.total(), strategy="HPA", **bounds))
+    observation = write(tmp_path, "o.yaml", worlds.observed(3, {"queue": 2.5}))
+    out = Ran(capsys, "explain", "-f", scaler, "--observation", observation).out
+    assert "chat (HPA) at 2026-01-05T12:00:00Z: stays 3, bound by bounds" in out
+    assert "desired load: 3 replicas" in out
+    assert out.endswith("No single reading would change the answer.\n")
+
+
 def test_json(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """Every part of the documented form is there."""
     found = json.loads(Ran(capsys, "explain", *files, "-o", "json").out)
