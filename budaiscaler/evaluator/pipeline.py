@@ -18,6 +18,7 @@ from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting, restoring, significance
 from budaiscaler.evaluator.acting import Actor
+from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
@@ -80,6 +81,7 @@ class Pipeline:
     Attributes:
         is_current: whether a scaler is still there and ours.
         outcomes: the last of each scaler; the caller drops those that go.
+        ledger: what their replicas were needed for; the same.
         writes: how many statuses may be on their way at once.
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
@@ -92,6 +94,7 @@ class Pipeline:
     is_current: Callable[[Scaler], bool]
     counters: Counters
     outcomes: dict[Key, Outcome]
+    ledger: Ledger
     writes: asyncio.Semaphore
     clock: Callable[[], float]
     wall_clock: Callable[[], datetime]
@@ -134,6 +137,7 @@ class Pipeline:
         key = (scaler.namespace, scaler.name)
         before = self.outcomes.get(key)
         self.outcomes[key] = Outcome(observation, decision)
+        self.ledger.charge(key, observation, decision)
         if before is None or before.decision is None or _differs(before.decision, decision):
             self.counters.changes += 1
             _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
@@ -160,7 +164,7 @@ class Pipeline:
             target,
             observation.replicas,
             now,
-            interval_s=self.observer.interval_of(scaler.strategy),
+            interval_s=self.observer.cadence_of(scaler.strategy).decision_s,
             anew=memory.state,
         )
         # Since when it is good, the word of the leader before tells better than its last write.

@@ -14,7 +14,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -109,18 +108,6 @@ class Connection:
         """Ask for a vector, of which each series has this one label."""
         return self._ask(
             lambda: results.read_by_label(self._client.custom_query(expression), label), until_s
-        )
-
-    def query_range(
-        self, expression: str, span: tuple[float, float], step_s: float, until_s: float
-    ) -> tuple[results.Point, ...] | NoData:
-        """Ask for a value every `step_s` between two times, in seconds of the epoch."""
-        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in span)
-        return self._ask(
-            lambda: results.read_points(
-                self._client.custom_query_range(expression, start, end, f"{step_s:g}")
-            ),
-            until_s,
         )
 
     def _ask(self, ask: Callable[[], T | NoData], until_s: float) -> T | NoData:

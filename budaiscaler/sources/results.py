@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from budaiscaler.domain.readings import NoData, NoDataReason
@@ -44,35 +43,6 @@ def read_by_label(result: Any, label: str) -> dict[str, float]:
     if len(found) != len(result) or any(len(sample["metric"]) != 1 for sample in result):
         raise ValueError("the series are not told apart by the label alone")
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What a range query gives for one time.
-
-    Attributes:
-        at_s: seconds of the epoch.
-        values: one a series that had one then.
-    """
-
-    at_s: float
-    values: tuple[float, ...]
-
-
-def read_points(result: Any) -> tuple[Point, ...] | NoData:
-    """Read the `data.result` of a range query, oldest first; times without a value have no point.
-
-    Raises:
-        ValueError, KeyError, TypeError: when it is no matrix.
-    """
-    found: dict[float, list[float]] = {}
-    for series in result:
-        for at_s, text in series["values"]:
-            found.setdefault(float(at_s), []).append(float(text))
-    if not found:
-        message = "the query found no series in that time: check the labels in promQL"
-        return NoData(NoDataReason.EMPTY_RESULT, message)
-    return tuple(Point(at_s, tuple(found[at_s])) for at_s in sorted(found))
 
 
 def error_text(body: bytes) -> str:

@@ -47,9 +47,8 @@ async def _leading(world: World, strategy: Strategy) -> AsyncIterator[None]:
     world.kube.objects["/apis/apps/v1"] = APPS
 
     def actor(recorder: Recorder) -> Actor:
-        return Actuator(
-            ScaleReader(world.kube, loop_s), _nobody, recorder, DeletionCosts(world.kube)
-        )
+        costs = DeletionCosts(world.kube)
+        return Actuator(ScaleReader(world.kube, loop_s), _nobody, recorder, costs)
 
     async with world.leading(world.evaluator(strategy=strategy, actor=actor), as_of=wall()):
         yield
