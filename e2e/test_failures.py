@@ -75,6 +75,20 @@ def test_half_of_the_scrape_targets_are_gone(story: Story) -> None:
         held = list(replicas.values)
     assert "2 of 4 contribute" in message
     assert held == [4]
+    story.wait_for_event("PartialData")
+
+
+def test_a_fallback(story: Story) -> None:
+    """A source that never spoke asks for what its fallback says, and that is told once."""
+    story.deploy(replicas=2)
+    story.create(
+        story.scaler(metricsSources=[story.source(fallback={"after": "5s", "replicas": 4})])
+    )
+    story.wait_for_ready(4, timeout_s=SCALED_S)
+    story.wait_for_condition("Fallback", "True", "SourceWithoutData")
+    story.wait_for_event("Fallback")
+    time.sleep(3 * SYNC_S)
+    assert len(story.events("Fallback")) == 1
 
 
 def test_a_number_beyond_all_reason(story: Story) -> None:

@@ -41,9 +41,17 @@ _WARNINGS = (
     conditions.UNIT_ASSUMED,
     conditions.SIGNAL_WARNING,
     conditions.FALLBACK,
+    conditions.PARTIAL_DATA,
     conditions.CONTESTED,
 )
-"""Conditions that are an event when they come to hold."""
+"""Conditions that are an event when they come to hold.
+
+`ScalingLimited` is none: a load that passes a bound is the daily course of things, and one that stays
+there is for an alert on the metrics.
+"""
+
+_COMPLAINTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
+"""Conditions that are an event when they are not fulfilled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +192,10 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
         warning = by_type.get(kind)
         if warning is not None and warning.now.status == "True":
             yield "Warning", kind, warning.now.message
-    able = by_type.get(conditions.ABLE_TO_SCALE)
-    if able is not None and able.now.status == "False":
-        yield "Warning", able.now.reason, able.now.message
+    for kind in _COMPLAINTS:
+        complaint = by_type.get(kind)
+        if complaint is not None and complaint.now.status == "False":
+            yield "Warning", complaint.now.reason, complaint.now.message
     paused = by_type.get(conditions.PAUSED)
     if paused is not None:
         yield from _of_pause(paused)
