@@ -46,8 +46,8 @@ _WARNINGS = (
 )
 """Conditions that are an event when they come to hold.
 
-`ScalingLimited` is none: a load that passes a bound is the daily course of things, and one that stays
-there is for an alert on the metrics.
+`ScalingLimited` is none: a load that passes a bound is the daily course of things, and one that
+stays there is for an alert on the metrics.
 """
 
 _COMPLAINTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
