@@ -43,9 +43,17 @@ _WARNINGS = (
     conditions.UNIT_ASSUMED,
     conditions.SIGNAL_WARNING,
     conditions.FALLBACK,
+    conditions.PARTIAL_DATA,
     conditions.CONTESTED,
 )
-"""Conditions that are an event when they come to hold."""
+"""Conditions that are an event when they come to hold.
+
+`ScalingLimited` is none: a load that passes a bound is the daily course of things, and one that
+stays there is for an alert on the metrics.
+"""
+
+_COMPLAINTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
+"""Conditions that are an event when they are not fulfilled."""
 
 _WELL_WHILE_TRUE = (conditions.CAPACITY_AVAILABLE, conditions.WITHIN_BUDGET)
 """Conditions that are an event when they cease to hold, and when they do again."""
@@ -189,9 +197,10 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
         warning = by_type.get(kind)
         if warning is not None and warning.now.status == "True":
             yield "Warning", kind, warning.now.message
-    able = by_type.get(conditions.ABLE_TO_SCALE)
-    if able is not None and able.now.status == "False":
-        yield "Warning", able.now.reason, able.now.message
+    for kind in _COMPLAINTS:
+        complaint = by_type.get(kind)
+        if complaint is not None and complaint.now.status == "False":
+            yield "Warning", complaint.now.reason, complaint.now.message
     for kind in _WELL_WHILE_TRUE:
         yield from _of_wellbeing(by_type.get(kind))
     paused = by_type.get(conditions.PAUSED)
