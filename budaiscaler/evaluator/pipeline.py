@@ -11,8 +11,9 @@ from typing import Any
 
 import structlog
 
-from budaiscaler.domain import decision_state
+from budaiscaler.domain import conditions, decision_state
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
+from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
@@ -146,9 +147,16 @@ class Pipeline:
         if self.actor is not None and self.is_current(scaler):
             fleet = self.observer.fleet(scaler.uid)
             acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
-        written = memory.written
         return reporting.of_decision(
-            scaler.spec, scaler.generation, observation, decision, state, written, now, acted
+            scaler.spec,
+            scaler.generation,
+            observation,
+            decision,
+            state,
+            memory.written,
+            now,
+            acted=acted,
+            able=_able(scaler) if self.actor is None else None,
         )
 
     def _take_over(
@@ -200,6 +208,15 @@ class Pipeline:
             memory.minor_due_s = now_s + significance.MINOR_WRITE_EVERY_S
         for kind, reason, note in reporting.events(report.transitions):
             self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
+
+
+def _able(scaler: Scaler) -> Condition | None:
+    """Whether the controller can act on what is decided here, as it last told."""
+    told = scaler.condition(conditions.ABLE_TO_SCALE)
+    if told is None:
+        return None
+    status, reason, message = (told.get(key, "") for key in ("status", "reason", "message"))
+    return Condition(conditions.ABLE_TO_SCALE, status, reason, message)
 
 
 def _differs(before: Decision, after: Decision) -> bool:

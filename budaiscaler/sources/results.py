@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from budaiscaler.domain.readings import NoData, NoDataReason
@@ -45,10 +45,22 @@ def read_by_label(result: Any, label: str) -> dict[str, float]:
     return found
 
 
-def error_text(body: bytes) -> str:
-    """What an error says of itself; empty for one that is not of Prometheus."""
+LONGEST_ERROR = 300
+SHORTEST_SECRET = 4
+"""Characters; shorter ones are found in any text."""
+
+
+def error_text(body: bytes, secrets: Iterable[str]) -> str:
+    """What an error says of itself; empty for one that is not of Prometheus.
+
+    Also for one that repeats what was sent to it beside the query: whoever may read the status need
+    not know that.
+    """
     try:
         answer: Mapping[str, Any] = json.loads(body)
-        return str(answer["error"])[:300]
+        text = str(answer["error"])
     except (ValueError, KeyError, TypeError):
         return ""
+    if any(secret in text for secret in secrets if len(secret) >= SHORTEST_SECRET):
+        return ""
+    return text[:LONGEST_ERROR]

@@ -58,6 +58,19 @@ def test_what_is_remembered_is_read_back() -> None:
     assert _restored(_written(story.state, story.now), story.now) == story.state
 
 
+def test_a_prewarm_is_read_back() -> None:
+    """Its time is still ahead, as nothing else of a state may be; a gap does not end it."""
+    hint = {"name": "day", "cronExpression": "0 12 * * *", "duration": "1h", "targetReplicas": 20}
+    spec = samples.spec(FEW, scalingStrategy="KPA", scheduleHints=[{**hint, "prewarm": "auto"}])
+    story = Story(spec, now=NOON - timedelta(seconds=415))
+    story.step(10, {"queue": 10}, startup_p95_s=400)
+    assert story.state.begun == {"day": NOON}
+    assert _restored(_written(story.state, story.now), story.now) == story.state
+    _interrupted(story, 20, for_s=300)
+    assert story.step(20, {"queue": 1}).desired_replicas == 20
+    assert story.state.begun == {"day": NOON}
+
+
 def test_it_is_written_as_apis_write() -> None:
     """Versioned, camelCase, and nothing but what differs from an empty one."""
     state = State(recommended_load=4.25, asked=4, good_at=NOON, activity=Activity(NOON is not None))
@@ -104,6 +117,8 @@ def _samples(**window: Any) -> dict[str, Any]:
             _with(begun={"morning": NOON.timestamp() + 10**6}), id="a-schedule-that-holds-for-ever"
         ),
         pytest.param(_with(silentSince={"queue": 1e300}), id="a-time-that-is-none"),
+        pytest.param(_with(begun={"day": "2026-01-05T12:00:00"}), id="a-prewarm-of-no-zone"),
+        pytest.param(_with(begun={"day": NOON.timestamp() + 4000}), id="a-prewarm-of-hours"),
         pytest.param(_with(recommendedLoad="NaN"), id="nan"),
         pytest.param(_with(recommendedLoad=-1), id="negative"),
         pytest.param(_with(recommendations=[[_AGO, 2**31]]), id="more-than-can-be-asked-for"),
