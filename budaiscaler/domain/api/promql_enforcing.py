@@ -39,9 +39,9 @@ def enforce(expression: str, label: str, value: str) -> str | None:
             and Writer(again).write(again.root) == written
             and _is_enforced(again, label, value)
         )
-        return written if is_right else None
     except (ValueError, OverflowError):  # of the library too, for numbers beyond its types
         return None
+    return written if is_right else None
 
 
 def _is_enforced(parsed: Parsed, label: str, value: str) -> bool:
