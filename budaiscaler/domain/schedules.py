@@ -25,6 +25,9 @@ DEFAULT_ZONE = "UTC"
 MOST_REPEATS = 128
 """Times that hints come, each before the last one is over, after which no end is in sight."""
 
+LONGEST_START = timedelta(hours=1)
+"""What took longer was no start; so no time that is prewarmed for is further ahead."""
+
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -160,8 +163,10 @@ def _see(plan: _Plan, measured: timedelta, begun: Begun, now: datetime) -> _Seen
     if plan.lead is not None:
         return _Seen(plan, plan.lead, *_around(plan, now + plan.lead))
     # A start that is measured shorter by now, or not at all, takes back nothing that began.
-    ahead = max(now + measured, begun.get(plan.name, now))
-    return _Seen(plan, measured, *_around(plan, ahead))
+    ahead = begun.get(plan.name, now)
+    if ahead - now > LONGEST_START:
+        ahead = now  # a clock was set back
+    return _Seen(plan, measured, *_around(plan, max(now + measured, ahead)))
 
 
 def _falls_at(most: _Seen, seen: Sequence[_Seen]) -> datetime | None:
