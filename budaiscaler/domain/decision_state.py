@@ -61,6 +61,11 @@ class _Written(ApiModel):
     target: str
     state: State | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Write it down, without what an empty state has."""
+        raw = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return {"version": self.version, **raw}
+
 
 def to_json(state: State, target: ScaleTargetRef, at: datetime) -> dict[str, Any]:
     """Write a state down.
@@ -75,14 +80,11 @@ def to_json(state: State, target: ScaleTargetRef, at: datetime) -> dict[str, Any
     Returns:
         At most `MAX_BYTES` of JSON without spaces.
     """
-    raw: dict[str, Any] = {}
-    for less in _less_and_less(state, at):
-        written = _Written(at=at, target=_name(target), state=less)
-        raw = {"version": written.version}
-        raw |= written.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        if len(json.dumps(raw, separators=(",", ":"))) <= MAX_BYTES:
-            break
-    return raw
+    tries = (
+        _Written(at=at, target=_name(target), state=less).to_json()
+        for less in _less_and_less(state, at)
+    )
+    return next(raw for raw in tries if len(json.dumps(raw, separators=(",", ":"))) <= MAX_BYTES)
 
 
 def restored(

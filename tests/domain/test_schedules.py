@@ -180,6 +180,14 @@ def test_a_floor_goes_on_with_another_hint_that_is_as_large() -> None:
     assert found.changes_at == at("2024-01-15T10:30:00Z")
 
 
+def test_floors_that_take_turns_for_ever_have_no_end_in_sight() -> None:
+    """Every hour another of two hints, each as large: none is the last."""
+    even = hint(name="even", cronExpression="0 */2 * * *", duration="1h")
+    odd = hint(name="odd", cronExpression="0 1-23/2 * * *", duration="1h")
+    found = asked("2024-01-15T09:30:00+00:00", even, odd)
+    assert (found.floor, found.hint, found.until) == (5, "odd", None)
+
+
 def test_what_is_ahead() -> None:
     """Each hint that does not hold tells when it begins; only a larger one changes the floor."""
     small = hint(name="small", targetReplicas=2, cronExpression="0 10 * * *")
