@@ -1,39 +1,36 @@
-"""`budaiscaler`: the command line."""
+"""`budaiscaler`: the command line. Each command is a module that registers itself."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 
-import yaml
+from budaiscaler.cli import crd, explain, test
+from budaiscaler.domain.errors import BudAIScalerError
 
-from budaiscaler.domain.api.crd import budaiscaler_crd
+COMMANDS = (crd, explain, test)
+
+FAILED = 1
 
 
-def main() -> None:
-    """Run one command."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; what a user can mend is told in a sentence, and exits with 1."""
     parser = argparse.ArgumentParser(
         prog="budaiscaler", description="Autoscaler for LLM inference on Kubernetes."
     )
     parser.add_argument("--version", action="version", version=version("budaiscaler"))
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("crd", help="print the CustomResourceDefinition, generated from the types")
-    arguments = parser.parse_args()
-    if arguments.command == "crd":
-        sys.stdout.write(crd_yaml())
-
-
-def crd_yaml() -> str:
-    """The definition as it lies in `manifests/crd`."""
-    header = "# Generated from the types by `make generate`; do not edit.\n"
-    return header + yaml.dump(
-        budaiscaler_crd(), Dumper=_NoAliases, sort_keys=False, width=100, allow_unicode=True
-    )
-
-
-class _NoAliases(yaml.SafeDumper):
-    """Writes equal parts out in full; kubectl reads aliases, people do not like to."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the library's signature
-        return True
+    for command in COMMANDS:
+        command.register(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except BudAIScalerError as error:
+        print(error, file=sys.stderr)
+        code = FAILED
+    except BrokenPipeError:
+        code = FAILED
+    if code:
+        sys.exit(code)

@@ -5,6 +5,7 @@
     │   ├── QuantityError          a number that is none
     │   ├── CronError              an expression that is none, or whose time never comes
     │   └── TimeZoneError          a name that no time zone has
+    ├── InvalidInputError          a file for the command line that cannot be used; says where
     ├── ConfigurationError         what an operator configured cannot work: do not start
     ├── KubeError                  the API server did not do what was asked
     │   ├── KubeUnreachableError   no answer: connection, TLS, time-out (temporary by nature)
@@ -22,6 +23,9 @@ A metric source has no errors here: a source that cannot answer returns
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 class BudAIScalerError(Exception):
@@ -42,6 +46,39 @@ class CronError(InvalidSpecError):
 
 class TimeZoneError(InvalidSpecError):
     """A name that no time zone has."""
+
+
+Path = tuple[str | int, ...]
+"""Keys and indices that lead to a place in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at one place of a file.
+
+    Attributes:
+        path: to the place.
+        message: what is wrong and what to write instead.
+    """
+
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        parts = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
+        return f"{parts.removeprefix('.')}: {self.message}" if parts else self.message
+
+
+class InvalidInputError(BudAIScalerError):
+    """A file for the command line that cannot be used.
+
+    Attributes:
+        problems: all that are known; never empty.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
 
 
 class ConfigurationError(BudAIScalerError):

@@ -168,8 +168,9 @@ class Evaluator:
             if not self._is_ours(scaler):
                 continue
             self._unevaluated.add(key)
-            state = restoring.state_of(scaler.status, scaler.generation, as_of)
-            self._remember(scaler, state)
+            state = restoring.state_of(scaler.status, as_of)
+            memory = self._remember(scaler, state)
+            memory.taken_over = scaler.status.get(restoring.DECISION_STATE)
             if (
                 state.good_at is not None
                 and "holdingSince" not in scaler.status

@@ -107,6 +107,7 @@ class Observer:
             gpu=gpu,
             annotations=scaler.annotations,
             has_child=able is None or able.get("reason") not in conditions.WITHOUT_CHILD,
+            shortage=workload.shortage,
         )
 
     def fleet(self, uid: str) -> Fleet:

@@ -31,6 +31,8 @@ _OF_SPEC_OR_OTHERS = frozenset(
         conditions.SIGNAL_WARNING,
         conditions.FIELDS_WITHOUT_EFFECT,
         conditions.CONTESTED,
+        conditions.CAPACITY_AVAILABLE,
+        conditions.WITHIN_BUDGET,
     }
 )
 """Conditions that a failed evaluation changes nothing about."""
@@ -52,6 +54,9 @@ stays there is for an alert on the metrics.
 
 _COMPLAINTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
 """Conditions that are an event when they are not fulfilled."""
+
+_WELL_WHILE_TRUE = (conditions.CAPACITY_AVAILABLE, conditions.WITHIN_BUDGET)
+"""Conditions that are an event when they cease to hold, and when they do again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +201,21 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
         complaint = by_type.get(kind)
         if complaint is not None and complaint.now.status == "False":
             yield "Warning", complaint.now.reason, complaint.now.message
+    for kind in _WELL_WHILE_TRUE:
+        yield from _of_wellbeing(by_type.get(kind))
     paused = by_type.get(conditions.PAUSED)
     if paused is not None:
         yield from _of_pause(paused)
+
+
+def _of_wellbeing(found: Transition | None) -> Iterator[tuple[EventType, str, str]]:
+    """What is well ceases to be, and is again; that it is from the start is no news."""
+    if found is None:
+        return
+    if found.now.status != "True":
+        yield "Warning", found.now.reason, found.now.message
+    elif found.before is not None:
+        yield "Normal", found.now.reason, found.now.message
 
 
 def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:

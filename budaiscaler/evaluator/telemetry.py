@@ -20,7 +20,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from budaiscaler.domain import conditions
-from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import Code, Decision, Stage
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, Reading
@@ -38,13 +37,13 @@ class EvaluatorCollector(Collector):
     Attributes:
         leading: whether this copy holds the Lease.
         queries: queries really sent to sources so far.
-        flights: figures of those, by type of source.
+        flights: figures of those, by type of source, or by the way that GPUs are read.
     """
 
     evaluator: Evaluator
     leading: Callable[[], bool]
     queries: Callable[[], int]
-    flights: Callable[[], Mapping[SourceType, Flights]] = dict
+    flights: Callable[[], Mapping[str, Flights]] = dict
 
     def collect(self) -> Iterable[Metric]:
         """Give every family; called in a thread, so it copies before it looks."""
@@ -134,18 +133,37 @@ class EvaluatorCollector(Collector):
         gpus = _gauge("gpus", "GPUs of the target.", scaler)
         memory = _gauge("gpu_memory_ratio", "Mean memory in use, of all there is.", scaler)
         compute = _gauge("gpu_utilization_ratio", "Mean utilisation.", scaler)
+        missing = _gauge(
+            "gpu_no_data", "1 while that is not known.", (*scaler, "reading", "reason")
+        )
         for key, outcome in list(self.evaluator.outcomes.items()):
             found = outcome.observation.gpu if outcome.observation is not None else None
-            if not isinstance(found, GpuReading):
+            if found is None:
                 continue
-            gpus.add_metric(key, found.gpus)
-            for gauge, told in ((memory, found.memory), (compute, found.compute)):
+            if isinstance(found, GpuReading):
+                gpus.add_metric(key, found.gpus)
+                readings = (found.memory, found.compute)
+            else:
+                readings = (found, found)
+            for name, gauge, told in zip(
+                ("memory", "utilization"), (memory, compute), readings, strict=True
+            ):
                 if isinstance(told, Reading):
                     gauge.add_metric(key, told.value / 100)
-        yield from (gpus, memory, compute)
+                else:
+                    missing.add_metric((*key, name, str(told.reason)), 1)
+        yield from (gpus, memory, compute, missing)
 
 
-_LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.PAUSED, Code.MAX_REPLICAS, Code.MIN_REPLICAS})
+_LIMIT_CODES = frozenset(
+    {
+        Code.WITHIN_TOLERANCE,
+        Code.PAUSED,
+        Code.CAPACITY_LIMITED,
+        Code.MAX_REPLICAS,
+        Code.MIN_REPLICAS,
+    }
+)
 
 
 def _is_active(decision: Decision) -> bool:

@@ -176,7 +176,7 @@ def identity(*parts: str) -> str:
 
 def is_sendable(value: str) -> bool:
     """Whether a header may have this value."""
-    return re.fullmatch(HEADER_VALUE, value) is not None and value.isascii()
+    return re.fullmatch(HEADER_VALUE, value) is not None
 
 
 def deadline(source: MetricsSource) -> float | NoData | None:

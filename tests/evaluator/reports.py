@@ -36,6 +36,7 @@ class Reporter:
         *,
         current: int = 4,
         ready: int | None = None,
+        unschedulable: int = 0,
         **seen_besides: Any,
     ) -> Told:
         """Report a decision 15 s later; gives type and reason of the events."""
@@ -44,7 +45,7 @@ class Reporter:
             name: readings.reading(float(said)) if isinstance(said, int | float) else said
             for name, said in says.items()
         }
-        replicas = Replicas(current, current if ready is None else ready)
+        replicas = Replicas(current, current if ready is None else ready, unschedulable)
         observation = Observation(replicas, seen, **seen_besides)
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return self._take(

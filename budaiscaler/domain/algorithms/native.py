@@ -4,7 +4,8 @@ A `resource` source is a Resource metric of our HPA, and a `custom` source a Pod
 controller asks the same APIs, and protects itself against missing metrics. Such a source is left
 out of the published load, so it cannot hold that load up either. What an HPA cannot express goes
 through the load as every other source: a fraction of a percent, a fallback, an object's metric; and
-all of them for a kind of which a replica may be several pods, since an HPA counts pods.
+all of them for a kind of which a replica may be several pods, since an HPA counts pods, and where
+GPUs or schedules ask for more than metrics do.
 
 We read these sources, too, to tell what the HPA is about to do; the number is the HPA's own
 arithmetic on our reading, which may be some seconds from its own.
@@ -119,26 +120,78 @@ def _average(source: MetricsSource) -> Target | None:
 def _replicas(
     source: MetricsSource, reading: Reading, spec: ScalerSpec, observation: Observation
 ) -> int:
-    """Compute as the HPA controller does.
+    ready = observation.replicas.ready
+    answered = reading.answered or ready
+    is_total = promql.target_type(source)[0] is TargetType.AVERAGE_VALUE
+    return of_pods(
+        reading.value / answered if is_total and answered else reading.value,
+        source.target,
+        Pods(answered, ready, observation.replicas.current),
+        (spec.tolerance_up(), spec.tolerance_down()),
+        is_utilization=source.is_utilization,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """The pods that a metric is of.
+
+    Attributes:
+        answered: those that have the metric.
+        ready: those that are ready, and so should.
+        current: replicas asked for.
+    """
+
+    answered: int
+    ready: int
+    current: int
+
+
+def of_pods(
+    mean: float,
+    target: float,
+    pods: Pods,
+    tolerances: tuple[float, float],
+    *,
+    is_utilization: bool,
+) -> int:
+    """Compute as the HPA controller does for a metric that each pod has.
 
     Pods without a metric count as using all that they may when going down, and nothing when going
     up; so do those that are not ready yet. What would then turn round stays as it is.
+
+    Args:
+        mean: over the pods that answered, in the unit of the target.
+        target: of each pod.
+        pods: that there are.
+        tolerances: dead bands up and down.
+        is_utilization: whether it is percent of the requests, of which the controller takes whole
+            ones only, and of which a pod may use a hundred.
     """
-    current, ready = observation.replicas.current, observation.replicas.ready
-    answered = reading.answered or ready
-    is_total = promql.target_type(source)[0] is TargetType.AVERAGE_VALUE
-    mean = reading.value / answered if is_total and answered else reading.value
-    ratio = min(mean / source.target, needs.MAX_NEED)
-    pods, filled = answered, 0.0
+    current, answered = pods.current, pods.answered
+    full = max(1.0, _WHOLE / target) if is_utilization else 1.0
+    ratio = _ratio(mean / target, target, is_utilization=is_utilization)
+    counted, filled = answered, 0.0
     if ratio < 1:
-        pods = max(ready, answered)
-        full = max(1.0, _WHOLE / source.target) if source.is_utilization else 1.0
-        filled = (pods - answered) * full
+        counted = max(pods.ready, answered)
+        filled = (counted - answered) * full
     elif ratio > 1:
-        pods = max(answered, current)
-    new = (answered * ratio + filled) / pods if pods else ratio
-    if -spec.tolerance_down() - SLACK <= new - 1 <= spec.tolerance_up() + SLACK:
+        counted = max(answered, current)
+    new = (answered * mean / target + filled) / counted if counted else mean / target
+    new = _ratio(new, target, is_utilization=is_utilization)
+    if is_within(new, tolerances):
         return current
-    asked = math.ceil(min(new * pods, needs.MAX_NEED) - SLACK)
+    asked = math.ceil(min(new * counted, needs.MAX_NEED) - SLACK)
     turned = (ratio < 1) != (new < 1) or (asked > current if new < 1 else asked < current)
     return current if turned else asked
+
+
+def is_within(ratio: float, tolerances: tuple[float, float]) -> bool:
+    """Whether a ratio is inside the dead band, edges included."""
+    up, down = tolerances
+    return -down - SLACK <= ratio - 1 <= up + SLACK
+
+
+def _ratio(ratio: float, target: float, *, is_utilization: bool) -> float:
+    ratio = min(ratio, needs.MAX_NEED)
+    return math.floor(ratio * target + SLACK) / target if is_utilization else ratio
