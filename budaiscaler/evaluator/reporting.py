@@ -193,6 +193,16 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
                 transition.now.message,
             )
             break
+    yield from _warnings(by_type)
+    for kind in _WELL_WHILE_TRUE:
+        yield from _of_wellbeing(by_type.get(kind))
+    paused = by_type.get(conditions.PAUSED)
+    if paused is not None:
+        yield from _of_pause(paused)
+
+
+def _warnings(by_type: Mapping[str, Transition]) -> Iterator[tuple[EventType, str, str]]:
+    """What came to hold and should not, or does not any more and should."""
     for kind in _WARNINGS:
         warning = by_type.get(kind)
         if warning is not None and warning.now.status == "True":
@@ -201,11 +211,6 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
         complaint = by_type.get(kind)
         if complaint is not None and complaint.now.status == "False":
             yield "Warning", complaint.now.reason, complaint.now.message
-    for kind in _WELL_WHILE_TRUE:
-        yield from _of_wellbeing(by_type.get(kind))
-    paused = by_type.get(conditions.PAUSED)
-    if paused is not None:
-        yield from _of_pause(paused)
 
 
 def _of_wellbeing(found: Transition | None) -> Iterator[tuple[EventType, str, str]]:
