@@ -200,10 +200,10 @@ def _read(raw: Any) -> _Written | None:
 
 def _is_sound(state: State, at: datetime, now: datetime) -> Iterator[bool]:
     """Whether it could be ours; of one that could not, nobody knows what comes of it."""
-    past, ahead = (at, *_moments(replace(state, begun={}))), state.begun.values()
-    yield all(moment.tzinfo is not None for moment in (*past, *ahead))
-    yield all(moment <= at <= now for moment in past)
-    yield all(moment <= at + _LONGEST_LEAD for moment in ahead)
+    yield all(moment.tzinfo is not None for moment in (at, *_moments(state)))
+    yield at <= now
+    yield all(moment <= at for moment in _moments(replace(state, begun={})))
+    yield all(ahead <= at + _LONGEST_LEAD for ahead in state.begun.values())
     counts = [state.recommended_load, state.current, state.asked]
     counts += [count for _, count in (*state.ready_seen, *state.recommendations)]
     counts += [abs(by) for _, by in state.changes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -58,6 +59,17 @@ def test_text(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Non
     assert ran.out.startswith(TEXT)
     assert ran.out.endswith(FLIPS)
     assert "FieldsWithoutEffect is True" in ran.out
+
+
+def test_text_of_the_hpa_strategy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is published is told, and that nothing would change the answer."""
+    bounds: dict[str, Any] = {"minReplicas": 3, "maxReplicas": 3}
+    scaler = write(tmp_path, "s.yaml", worlds.document(samples.total(), strategy="HPA", **bounds))
+    observation = write(tmp_path, "o.yaml", worlds.observed(3, {"queue": 2.5}))
+    out = Ran(capsys, "explain", "-f", scaler, "--observation", observation).out
+    assert "chat (HPA) at 2026-01-05T12:00:00Z: stays 3, bound by bounds" in out
+    assert "desired load: 3 replicas" in out
+    assert out.endswith("No single reading would change the answer.\n")
 
 
 def test_json(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,6 +113,9 @@ def _samples(**window: Any) -> dict[str, Any]:
         pytest.param(_with() | {"at": "2026-01-05T11:59:00"}, id="at-a-time-of-no-zone"),
         pytest.param(_with(goodAt="2026-01-05T11:59:00"), id="a-time-of-no-zone"),
         pytest.param(_with(goodAt=NOON.timestamp() + 1), id="a-time-after-its-own"),
+        pytest.param(
+            _with(begun={"morning": NOON.timestamp() + 10**6}), id="a-schedule-that-holds-for-ever"
+        ),
         pytest.param(_with(silentSince={"queue": 1e300}), id="a-time-that-is-none"),
         pytest.param(_with(begun={"day": "2026-01-05T12:00:00"}), id="a-prewarm-of-no-zone"),
         pytest.param(_with(begun={"day": NOON.timestamp() + 4000}), id="a-prewarm-of-hours"),
@@ -285,6 +288,21 @@ def test_a_part_of_a_total_is_a_part_after_a_restart() -> None:
     held = rung(story.step(10, {"queue": Reading(5, 0, 5)}, after_s=590), Code.PARTIAL_DATA)
     assert held.after == 10
     assert story.step(10, {"queue": Reading(5, 0, 5)}, after_s=20).desired_replicas == 5
+
+
+def test_a_schedule_that_holds_goes_on() -> None:
+    """Begun ahead of its time by a start that the new leader has not measured: it is not over."""
+    hint = {
+        "name": "noon",
+        "cronExpression": "10 12 * * *",
+        "duration": "1h",
+        "targetReplicas": 9,
+        "prewarm": "auto",
+    }
+    story = Story(samples.spec(FEW, scheduleHints=[hint]))
+    assert story.step(4, {"queue": 4}, startup_p95_s=700).desired_replicas == 9
+    _interrupted(story, 9, for_s=60)
+    assert story.step(9, {"queue": 4}, startup_p95_s=None).desired_replicas == 9
 
 
 def test_a_silence_goes_on() -> None:

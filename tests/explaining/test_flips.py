@@ -68,6 +68,18 @@ def told(*sources: Json, current: int, readings: Json, **fields: Any) -> list[st
             ["5 needs usage >= 77.1", "3 needs usage <= 52", "5 needs gpu.memory >= 88.1",
              "5 needs gpu.compute >= 88.1"], id="gpus",
         ),
+        pytest.param(
+            [level()], 4, {"usage": 70},
+            {"gpuConfig": {"enabled": True, "gpuComputeThreshold": 80}, "gpu": {"compute": 40}},
+            ["5 needs usage >= 77.1", "3 needs usage <= 52", "5 needs gpu.compute >= 88.1"],
+            id="one-reading-of-gpus",
+        ),
+        pytest.param(
+            [level()], 4, {"usage": 70},
+            {"gpuConfig": {"enabled": True, "gpuMemoryThreshold": 80}, "gpu": {"memory": 40}},
+            ["5 needs usage >= 77.1", "3 needs usage <= 52", "5 needs gpu.memory >= 88.1"],
+            id="the-other-reading-of-gpus",
+        ),
         pytest.param([samples.total()], 0, {"queue": 5}, {}, [], id="nothing-when-switched-off"),
     ],
 )  # fmt: skip
@@ -95,6 +107,15 @@ def test_a_flip_is_true(value: float, other: float, current: int, strategy: str)
         assert again == flip.desired
         assert (again > found.decision.desired_replicas) == flip.is_up
         assert again != found.decision.desired_replicas
+
+
+def test_a_value_that_needs_every_digit() -> None:
+    """Where fewer digits would not hold, all are told."""
+    about = subject(samples.total("1"), strategy="HPA", behavior=samples.tolerance("0.0000000001"))
+    found = explain(about, observed(3, {"queue": 2.9999999999}))
+    (up,) = (one for one in flips.find(found, unit_factor) if one.is_up)
+    assert up.desired == 4
+    assert 3 < up.value < 3.1
 
 
 def test_a_sentence() -> None:

@@ -17,7 +17,8 @@ from budaiscaler.cli.children import child
 from budaiscaler.cli.files import FileError
 from budaiscaler.domain import times
 from budaiscaler.domain.decision import State
-from budaiscaler.domain.stories import runner
+from budaiscaler.domain.errors import InvalidInputError
+from budaiscaler.domain.stories import recording, runner
 from budaiscaler.domain.stories.runner import Step
 from budaiscaler.kube.port import Json
 from budaiscaler.sources.engines import unit_factor
@@ -119,6 +120,12 @@ def test_a_line_of_another_version_is_told(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(json.dumps(line))
     with pytest.raises(FileError, match="a version that this one does not know"):
         command.record(str(tmp_path / "log"), "ml", "chat", None, None)
+
+
+def test_a_line_without_a_time_is_told() -> None:
+    """Nor is that one."""
+    with pytest.raises(InvalidInputError, match="is no time"):
+        recording.story("chat", [{"now": "noon"}], unit_factor)
 
 
 def test_how_a_source_is_asked_is_left_out(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def counts(strategy: str, behavior: Any, total: str, *events: Any) -> list[int]:
 
 
 @pytest.mark.parametrize("strategy", ["HPA", "KPA", "BudScaler"])
-@settings(max_examples=15)  # each is two stories of ten minutes
+@settings(max_examples=10)  # each is two stories of ten minutes
 @given(
     behavior=st.sampled_from([None, POLICIES]),
     total=series,

@@ -201,6 +201,17 @@ def test_an_edit_acts_at_once() -> None:
     assert Stage.BOUNDS in next(step for step in steps if step.at_s == 20).stages
 
 
+def test_an_edit_takes_a_field_away() -> None:
+    """Null in a merge patch means that it is gone."""
+    steps = told(
+        {"at": "2m", "desired": 8},
+        total="8x40",
+        scaler=scaler(paused="Both"),
+        events=[{"at": "20s", "edit": {"paused": None, "hpa": {"manage": "Auto"}}}],
+    )
+    assert desired(steps, 15, 20) == [4, 8]
+
+
 def test_an_edit_of_the_strategy_keeps_the_replicas() -> None:
     """And the cadence follows."""
     steps = told(
