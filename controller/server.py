@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry
 
 from budaiscaler.evaluator.acting import Actuator
+from budaiscaler.evaluator.cadence import Cadence
 from budaiscaler.evaluator.deletion_costs import DeletionCosts
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import project_scaler
@@ -64,6 +65,7 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
         # Another manager than that of the HPAs: an apply gives up whatever it leaves out.
         writer=StatusWriter(kube, EVALUATOR, time.monotonic),
         interval_s=settings.evaluation_interval,
+        kpa=Cadence(settings.kpa_interval, settings.kpa_sample_interval),
         gpu=sources.gpu,
         actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder, DeletionCosts(kube)),
     )

@@ -54,6 +54,6 @@ def test_nodes_that_are_full(story: Story) -> None:
     message = story.wait_for_condition("CapacityAvailable", "False", "Unschedulable")
     assert message.startswith("no node takes 1 of 4 replicas since ")
     assert workloads.GPU in message
-    story.set_load(30)
-    story.wait_for_ready(3)
+    story.set_load(20)
+    story.wait_for_ready(2)
     story.wait_for_condition("CapacityAvailable", "True", "ReplicasPlaced")

@@ -35,6 +35,8 @@ PLAYED_S: Final = 100.0
 WINDOW_S: Final = 300
 """Of the rates in the samples."""
 REQUESTS_PER_S: Final = 350
+OF_SPECS: Final = {"UnitAssumed", "SignalWarning"}
+"""Warnings of how a scaler is written, whatever happens."""
 
 STATUS: Object = {
     "actualScale": 2,
@@ -301,6 +303,23 @@ def test_what_has_no_effect_is_named(playing: dict[str, Playing], name: str) -> 
     told = condition(found, "FieldsWithoutEffect", "message") or ""
     named = [field.split(" (")[0] for field in told.removeprefix("without effect: ").split("; ")]
     assert named == list(play.part.without_effect or [""]), told
+
+
+def test_what_is_said_of_them_is_said_once(playing: dict[str, Playing]) -> None:
+    """A guessed unit or a weak signal is one event, however often it is found again."""
+    told: dict[str, list[str]] = {}
+    for name, play in playing.items():
+        reasons = [
+            event["reason"]
+            for event in play.story.events(name=play.name)
+            if event["type"] == "Warning"
+        ]
+        assert len(reasons) == len(set(reasons)), (name, reasons)
+        told |= {name: found} if (found := sorted(set(reasons) & OF_SPECS)) else {}
+    assert told == {
+        **{name: ["UnitAssumed"] for name in ("chart-era", "full", "readme-prometheus")},
+        "readme-tgi": ["SignalWarning"],
+    }
 
 
 def test_the_web_server_is_a_native_hpa(playing: dict[str, Playing]) -> None:

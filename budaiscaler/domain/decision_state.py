@@ -38,6 +38,9 @@ _MOST_BUCKETS = 1000
 _LONGEST_BUCKET_S = 3600
 """More than any window of ours has."""
 
+_LONGEST_START = timedelta(days=1)
+"""Of replicas: so far ahead is the time of a schedule hint at most that holds already."""
+
 _MOST_SEEN = 60
 """Counts of ready replicas: of the last two minutes, and older ones tell nothing of a sample."""
 
@@ -197,9 +200,10 @@ def _read(raw: Any) -> _Written | None:
 
 def _is_sound(state: State, at: datetime, now: datetime) -> Iterator[bool]:
     """Whether it could be ours; of one that could not, nobody knows what comes of it."""
-    moments = (at, *_moments(state))
-    yield all(moment.tzinfo is not None for moment in moments)
-    yield all(moment <= at <= now for moment in moments)
+    yield all(moment.tzinfo is not None for moment in (at, *_moments(state)))
+    yield at <= now
+    yield all(moment <= at for moment in _moments(replace(state, begun={})))
+    yield all(start <= at + _LONGEST_START for start in state.begun.values())
     counts = [state.recommended_load, state.current, state.asked]
     counts += [count for _, count in (*state.ready_seen, *state.recommendations)]
     counts += [abs(by) for _, by in state.changes]

@@ -11,13 +11,15 @@ from typing import Any
 
 import structlog
 
-from budaiscaler.domain import decision_state
+from budaiscaler.domain import conditions, decision_state
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
+from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting, restoring, significance
 from budaiscaler.evaluator.acting import Actor
+from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
@@ -80,6 +82,7 @@ class Pipeline:
     Attributes:
         is_current: whether a scaler is still there and ours.
         outcomes: the last of each scaler; the caller drops those that go.
+        ledger: what their replicas were needed for; the same.
         writes: how many statuses may be on their way at once.
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
@@ -92,6 +95,7 @@ class Pipeline:
     is_current: Callable[[Scaler], bool]
     counters: Counters
     outcomes: dict[Key, Outcome]
+    ledger: Ledger
     writes: asyncio.Semaphore
     clock: Callable[[], float]
     wall_clock: Callable[[], datetime]
@@ -134,6 +138,7 @@ class Pipeline:
         key = (scaler.namespace, scaler.name)
         before = self.outcomes.get(key)
         self.outcomes[key] = Outcome(observation, decision)
+        self.ledger.charge(key, observation, decision)
         if before is None or before.decision is None or _differs(before.decision, decision):
             self.counters.changes += 1
             _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
@@ -142,9 +147,16 @@ class Pipeline:
         if self.actor is not None and self.is_current(scaler):
             fleet = self.observer.fleet(scaler.uid)
             acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
-        written = memory.written
         return reporting.of_decision(
-            scaler.spec, scaler.generation, observation, decision, state, written, now, acted
+            scaler.spec,
+            scaler.generation,
+            observation,
+            decision,
+            state,
+            memory.written,
+            now,
+            acted=acted,
+            able=_able(scaler) if self.actor is None else None,
         )
 
     def _take_over(
@@ -160,7 +172,7 @@ class Pipeline:
             target,
             observation.replicas,
             now,
-            interval_s=self.observer.interval_of(scaler.strategy),
+            interval_s=self.observer.cadence_of(scaler.strategy).decision_s,
             anew=memory.state,
         )
         # Since when it is good, the word of the leader before tells better than its last write.
@@ -196,6 +208,15 @@ class Pipeline:
             memory.minor_due_s = now_s + significance.MINOR_WRITE_EVERY_S
         for kind, reason, note in reporting.events(report.transitions):
             self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
+
+
+def _able(scaler: Scaler) -> Condition | None:
+    """Whether the controller can act on what is decided here, as it last told."""
+    told = scaler.condition(conditions.ABLE_TO_SCALE)
+    if told is None:
+        return None
+    status, reason, message = (told.get(key, "") for key in ("status", "reason", "message"))
+    return Condition(conditions.ABLE_TO_SCALE, status, reason, message)
 
 
 def _differs(before: Decision, after: Decision) -> bool:

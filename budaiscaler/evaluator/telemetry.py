@@ -57,6 +57,7 @@ class EvaluatorCollector(Collector):
         yield from self._delays()
         yield from self._sources()
         yield from self._scalers()
+        yield self._replica_seconds()
 
     def _totals(self) -> Iterator[Metric]:
         counters, writer = self.evaluator.counters, self.evaluator.writer
@@ -127,6 +128,17 @@ class EvaluatorCollector(Collector):
                     missing.add_metric((*key, name, str(observed.reason)), 1)
         yield from (desired, current, ready, load, active, limited, value, age, missing)
         yield from self._gpus()
+
+    def _replica_seconds(self) -> Metric:
+        seconds = CounterMetricFamily(
+            "budaiscaler_replica_seconds",
+            "Replica-seconds by the lowest stage that needed them.",
+            labels=("namespace", "name", "bound_by"),
+        )
+        for key, sums in list(self.evaluator.ledger.replica_seconds.items()):
+            for stage, total in list(sums.items()):
+                seconds.add_metric((*key, str(stage)), total)
+        return seconds
 
     def _gpus(self) -> Iterator[Metric]:
         scaler = ("namespace", "name")

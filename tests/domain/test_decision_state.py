@@ -58,6 +58,19 @@ def test_what_is_remembered_is_read_back() -> None:
     assert _restored(_written(story.state, story.now), story.now) == story.state
 
 
+def test_a_prewarm_is_read_back() -> None:
+    """Its time is still ahead, as nothing else of a state may be; a gap does not end it."""
+    hint = {"name": "day", "cronExpression": "0 12 * * *", "duration": "1h", "targetReplicas": 20}
+    spec = samples.spec(FEW, scalingStrategy="KPA", scheduleHints=[{**hint, "prewarm": "auto"}])
+    story = Story(spec, now=NOON - timedelta(seconds=415))
+    story.step(10, {"queue": 10}, startup_p95_s=400)
+    assert story.state.begun == {"day": NOON}
+    assert _restored(_written(story.state, story.now), story.now) == story.state
+    _interrupted(story, 20, for_s=300)
+    assert story.step(20, {"queue": 1}).desired_replicas == 20
+    assert story.state.begun == {"day": NOON}
+
+
 def test_it_is_written_as_apis_write() -> None:
     """Versioned, camelCase, and nothing but what differs from an empty one."""
     state = State(recommended_load=4.25, asked=4, good_at=NOON, activity=Activity(NOON is not None))
@@ -100,7 +113,12 @@ def _samples(**window: Any) -> dict[str, Any]:
         pytest.param(_with() | {"at": "2026-01-05T11:59:00"}, id="at-a-time-of-no-zone"),
         pytest.param(_with(goodAt="2026-01-05T11:59:00"), id="a-time-of-no-zone"),
         pytest.param(_with(goodAt=NOON.timestamp() + 1), id="a-time-after-its-own"),
+        pytest.param(
+            _with(begun={"morning": NOON.timestamp() + 10**6}), id="a-schedule-that-holds-for-ever"
+        ),
         pytest.param(_with(silentSince={"queue": 1e300}), id="a-time-that-is-none"),
+        pytest.param(_with(begun={"day": "2026-01-05T12:00:00"}), id="a-prewarm-of-no-zone"),
+        pytest.param(_with(begun={"day": NOON.timestamp() + 4000}), id="a-prewarm-of-hours"),
         pytest.param(_with(recommendedLoad="NaN"), id="nan"),
         pytest.param(_with(recommendedLoad=-1), id="negative"),
         pytest.param(_with(recommendations=[[_AGO, 2**31]]), id="more-than-can-be-asked-for"),
@@ -270,6 +288,21 @@ def test_a_part_of_a_total_is_a_part_after_a_restart() -> None:
     held = rung(story.step(10, {"queue": Reading(5, 0, 5)}, after_s=590), Code.PARTIAL_DATA)
     assert held.after == 10
     assert story.step(10, {"queue": Reading(5, 0, 5)}, after_s=20).desired_replicas == 5
+
+
+def test_a_schedule_that_holds_goes_on() -> None:
+    """Begun ahead of its time by a start that the new leader has not measured: it is not over."""
+    hint = {
+        "name": "noon",
+        "cronExpression": "10 12 * * *",
+        "duration": "1h",
+        "targetReplicas": 9,
+        "prewarm": "auto",
+    }
+    story = Story(samples.spec(FEW, scheduleHints=[hint]))
+    assert story.step(4, {"queue": 4}, startup_p95_s=700).desired_replicas == 9
+    _interrupted(story, 9, for_s=60)
+    assert story.step(9, {"queue": 4}, startup_p95_s=None).desired_replicas == 9
 
 
 def test_a_silence_goes_on() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from budaiscaler.domain import readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Observation, Replicas, State
 from budaiscaler.domain.readings import Observed
@@ -37,6 +38,7 @@ class Reporter:
         current: int = 4,
         ready: int | None = None,
         unschedulable: int = 0,
+        able: Condition | None = None,
         **seen_besides: Any,
     ) -> Told:
         """Report a decision 15 s later; gives type and reason of the events."""
@@ -50,7 +52,14 @@ class Reporter:
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return self._take(
             reporting.of_decision(
-                self.spec, self.generation, observation, decision, self.state, self.status, self.now
+                self.spec,
+                self.generation,
+                observation,
+                decision,
+                self.state,
+                self.status,
+                self.now,
+                able=able,
             )
         )
 

@@ -14,7 +14,7 @@ from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.gpu import GpuObserved, GpuReading
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
-from budaiscaler.evaluator import observing, restoring, significance
+from budaiscaler.evaluator import cadence, observing, restoring, significance
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
@@ -70,7 +70,9 @@ async def lens(world: World) -> AsyncIterator[Lens]:
     sources = {SourceType.PROMETHEUS: world.source}
     async with running(workloads.run()):
         await workloads.synced()
-        yield Lens(world, told, Observer(workloads, sources, lambda _: 15.0, loop_s, told))
+        yield Lens(
+            world, told, Observer(workloads, sources, lambda _: cadence.steady(15), loop_s, told)
+        )
 
 
 async def test_gpus_are_read_while_the_sources_are(lens: Lens) -> None:

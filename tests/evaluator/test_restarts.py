@@ -17,6 +17,7 @@ from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.evaluator.acting import Actor, Actuator
+from budaiscaler.evaluator.deletion_costs import DeletionCosts
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
@@ -46,7 +47,8 @@ async def _leading(world: World, strategy: Strategy) -> AsyncIterator[None]:
     world.kube.objects["/apis/apps/v1"] = APPS
 
     def actor(recorder: Recorder) -> Actor:
-        return Actuator(ScaleReader(world.kube, loop_s), _nobody, recorder)
+        costs = DeletionCosts(world.kube)
+        return Actuator(ScaleReader(world.kube, loop_s), _nobody, recorder, costs)
 
     async with world.leading(world.evaluator(strategy=strategy, actor=actor), as_of=wall()):
         yield
