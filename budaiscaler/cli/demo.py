@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,12 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
         PlaygroundError: it could not go on.
         ConfigurationError: what was asked for cannot be shown.
     """
-    return asyncio.run(_until_signalled(arguments))
+    with ExitStack() as stack:
+        return asyncio.run(_until_signalled(arguments, stack))
 
 
-async def _until_signalled(arguments: argparse.Namespace) -> int:
+async def _until_signalled(arguments: argparse.Namespace, stack: ExitStack) -> int:
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(_run(arguments))
+    task = asyncio.ensure_future(_run(arguments, stack))
     was_told = False
 
     def stop() -> None:
@@ -94,13 +96,14 @@ async def _until_signalled(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(arguments: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="budaiscaler-demo-") as directory:
-        options = _options(arguments, Path(directory))
-        try:
-            await _show(options, arguments)
-        except ExceptionGroup as errors:
-            raise _first(errors) from errors
+async def _run(arguments: argparse.Namespace, stack: ExitStack) -> None:
+    # It goes after the threads of the loop have ended: one may be writing a certificate into it.
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="budaiscaler-demo-"))
+    options = _options(arguments, Path(directory))
+    try:
+        await _show(options, arguments)
+    except ExceptionGroup as errors:
+        raise _first(errors) from errors
 
 
 async def _show(options: Options, arguments: argparse.Namespace) -> None:
