@@ -11,9 +11,11 @@ not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 MOST_LINES = 10_000
 """Of one name, and of what begins with it; a page of more is an attack or a mistake."""
@@ -67,19 +69,35 @@ class Text:
         Raises:
             ValueError: one of its lines is broken, or there are too many.
         """
-        text, start = self._text, b"\n" + name.encode()
         series: list[Series] = []
-        at, lines = text.find(start), 0
-        while at >= 0:
-            lines += 1
-            if lines > MOST_LINES:
+        for number, rest in enumerate(self._lines(name), 1):
+            if number > MOST_LINES:
                 raise ValueError(f"there are more than {MOST_LINES} lines of {name}")
-            end = text.find(b"\n", at + 1)
-            rest = text[at + len(start) : end if end >= 0 else len(text)]
             if rest[:1] in b"{ \t":
                 series.append(_read(rest, name))
-            at = text.find(start, at + len(start))
         return tuple(series)
+
+    def readable(self, name: str) -> tuple[Series, ...]:
+        """Read the same, leaving out lines that are broken or too many.
+
+        For pages on which a line stands for a thing of its own, such as a GPU, so that one which
+        tells nothing does not silence the others.
+        """
+        series: list[Series] = []
+        for rest in islice(self._lines(name), MOST_LINES):
+            if rest[:1] in b"{ \t":
+                with suppress(ValueError):
+                    series.append(_read(rest, name))
+        return tuple(series)
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        """What stands behind the name on each line that begins with it, longer names included."""
+        text, start = self._text, b"\n" + name.encode()
+        at = text.find(start)
+        while at >= 0:
+            end = text.find(b"\n", at + 1)
+            yield text[at + len(start) : end if end >= 0 else len(text)]
+            at = text.find(start, at + len(start))
 
 
 def extract(page: bytes, names: Iterable[str]) -> dict[str, tuple[Series, ...]]:

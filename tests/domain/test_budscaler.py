@@ -295,3 +295,18 @@ def test_who_cannot_be_woken_is_told() -> None:
     """Fewest is 0, and no source would notice a load."""
     decision = _settled(_spec(minReplicas=0), 1, {"usage": 0})
     assert told(decision, conditions.SCALE_TO_ZERO)[:2] == ("False", "NothingWakesIt")
+
+
+@pytest.mark.parametrize("strategy", ["KPA", "BudScaler"])
+@pytest.mark.parametrize(
+    "load", [pytest.param(3, id="less-than-was-wanted"), pytest.param(6, id="more-than-that")]
+)
+def test_lost_replicas_hold_what_was_asked_for(strategy: str, load: float) -> None:
+    """On the way from ten down to four some are lost: a higher load must not be worth fewer."""
+    story = Story(_spec(samples.total(), scalingStrategy=strategy))
+    for _ in range(30):
+        story.step(10, {"queue": 4}, after_s=60)
+    story.spec = _spec(samples.total(), scalingStrategy=strategy, maxReplicas=10)
+    held = story.step(10, {"queue": load}, ready=8, after_s=0)
+    assert rung(held, Code.LOST_OR_STARTING).after == 10
+    assert held.desired_replicas == 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,16 +88,11 @@ def test_nothing_falls_in_panic(config: Config, history: list[Look]) -> None:
 
 @given(configs, histories, looks)
 def test_a_replay_decides_the_same(config: Config, history: list[Look], look: Look) -> None:
-    """The same look at the same time, twice or from a log, gives the same verdict and state."""
+    """The same look at the same time gives the same verdict and state."""
     _, state, now = _played(config, history)
-    logged = kpa_source.restored(
-        json.loads(json.dumps(kpa_source.to_json(state))), look.replicas, state.sampled_at or now
-    )
     sample = None if look.total is None else Sample(look.total, now)
     first, after = kpa_source.step(config, state, sample, look.replicas, now)
     assert kpa_source.step(config, state, sample, look.replicas, now) == (first, after)
-    if state.sampled_at is not None:
-        assert kpa_source.step(config, logged, sample, look.replicas, now) == (first, after)
 
 
 @given(configs, histories, looks)
@@ -174,21 +168,6 @@ def test_missing_data_changes_nothing(
     found, after = kpa_source.step(config, state, None, replicas, later)
     assert isinstance(found, NoVerdict)
     assert after.memory == state.memory
-
-
-@given(configs, histories, replicas(), totals)
-def test_a_restart_never_decides_lower(
-    config: Config, history: list[Look], replicas: Replicas, total: float
-) -> None:
-    """With the state as it was written, or with what only a new one knows, nothing is lost."""
-    _, state, now = _played(config, history)
-    at = now + timedelta(seconds=5)
-    uninterrupted, _ = kpa_source.step(config, state, Sample(total, at), replicas, at)
-    restored = kpa_source.restored(kpa_source.to_json(state), replicas, at)
-    resumed, _ = kpa_source.step(config, restored, Sample(total, at), replicas, at)
-    assert isinstance(uninterrupted, Verdict)
-    assert isinstance(resumed, Verdict)
-    assert resumed.desired >= uninterrupted.desired
 
 
 @given(configs, histories, replicas())

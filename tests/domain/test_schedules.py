@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budaiscaler.domain import schedules
-from budaiscaler.domain.api import cron, zones
+from budaiscaler.domain.api import cron, validation, zones
 from budaiscaler.domain.api.features import ScheduleHint
 from budaiscaler.domain.schedules import Begun, Schedule
 from tests import rules, strategies
 
 MONDAY = datetime(2024, 1, 15, tzinfo=UTC)
+SAMPLE = Path(__file__).parents[2] / "manifests" / "samples" / "schedule.yaml"
 
 
 def hint(**fields: object) -> ScheduleHint:
@@ -186,6 +189,24 @@ def test_what_is_ahead() -> None:
     assert found.changes_at == at("2024-01-15T11:00:00Z")
     assert asked("2024-01-15T12:00:00+00:00", large).changes_at == at("2024-01-15T20:00:00Z")
     assert asked("2024-01-15T12:00:00+00:00") == schedules.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("now", "floor", "name"),
+    [
+        pytest.param("2026-07-06T08:54:59+02:00", 10, "monday-rush", id="the-rush-is-on"),
+        pytest.param("2026-07-06T10:00:00+02:00", 6, "office-hours", id="after-the-rush"),
+        pytest.param("2026-07-07T08:54:59+02:00", 0, None, id="tuesday-early"),
+        pytest.param("2026-07-07T08:55:00+02:00", 6, "office-hours", id="tuesday-prewarmed"),
+        pytest.param("2026-07-07T18:00:00+02:00", 0, None, id="closing-time"),
+    ],
+)
+def test_the_sample_does_what_it_says(now: str, floor: int, name: str | None) -> None:
+    """Office hours in Berlin, with replicas that take five minutes to start."""
+    raw = yaml.safe_load(SAMPLE.read_text())
+    hints = validation.parse_spec(raw["spec"]).schedule_hints or ()
+    found = asked(now, *hints, startup_s=300)
+    assert (found.floor, found.hint) == (floor, name)
 
 
 @pytest.mark.parametrize(

@@ -291,3 +291,12 @@ async def test_more_ready_pods_than_replicas() -> None:
     found = await lab.ask(target)
     assert isinstance(found, NoData)
     assert found.reason is NoDataReason.NO_READY_PODS
+
+
+async def test_what_each_pod_has_is_told_by_its_name() -> None:
+    """Beside the values; a silent pod is not among them."""
+    lab = Lab()
+    found = await lab.ask(lab.say("load 4", "other 1", "load 6"))
+    assert isinstance(found, Sample)
+    assert sorted(found.by_pod.values()) == [4.0, 6.0]
+    assert len(found.by_pod) == 2

@@ -61,6 +61,7 @@ def problems(written: Any) -> list[str]:
         pytest.param(
             {"scaler": worlds.document(minReplica=2)}, "did you mean minReplicas?", id="spec-key"
         ),
+        pytest.param({"expect": [{"at": "15d", "desired": 4}]}, "two weeks", id="too-long"),
         pytest.param({"expect": []}, "at least 1 item", id="no-expectation"),
         pytest.param({"expect": [{"desired": 4}]}, "write one time", id="no-span"),
         pytest.param({"expect": [{"at": "1m", "to": "2m", "desired": 4}]}, "one time", id="spans"),

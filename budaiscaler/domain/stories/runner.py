@@ -6,12 +6,13 @@ it. An edit or a pause is decided on at once, as the servers do.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from budaiscaler.domain import pausing
+from budaiscaler.domain import decision_state, pausing
 from budaiscaler.domain.algorithms.hpa_controller import HpaState
 from budaiscaler.domain.api import naming, strict
 from budaiscaler.domain.api.budaiscaler import Mode, Strategy
@@ -119,7 +120,12 @@ def _times(story: Story) -> Iterator[float]:
 
 @dataclass(slots=True)
 class _Told:
-    """A story on its way."""
+    """A story on its way.
+
+    Attributes:
+        decided_at: when the last decision was made.
+        written: the state as it stands in the status, where the next leader takes it over.
+    """
 
     story: Story
     child: Child
@@ -129,6 +135,8 @@ class _Told:
     observer: Observer
     state: State
     hpa: HpaState
+    decided_at: datetime
+    written: Mapping[str, Any] | None = None
 
     @classmethod
     def begun(cls, story: Story, child: Child, factor: Factor) -> _Told:
@@ -145,6 +153,7 @@ class _Told:
             Observer(Inputs.of(given), factor),
             State() if fresh else steady.state(subject.spec, current, given.start),
             HpaState() if fresh else hpas.steady(current, given.start),
+            given.start,
         )
 
     @property
@@ -161,23 +170,25 @@ class _Told:
         """Whether a regular instant is one of those."""
         return at_s % every_s == 0
 
-    def now(self, at_s: float) -> datetime:
+    def moment(self, at_s: float) -> datetime:
         """The time so many seconds after the start."""
         return self.story.given.start + timedelta(seconds=at_s)
 
     def fetch(self, at_s: float) -> None:
         """Ask all sources."""
-        now = self.now(at_s)
+        now = self.moment(at_s)
         ready = self.workload.replicas(now).ready
         self.observer = self.observer.fetched(self.subject, ready, at_s, now)
 
     def happens(self, event: EventGiven, index: int) -> None:
         """Let an event happen, at its own time."""
-        now = self.now(event.at)
+        now = self.moment(event.at)
         if event.lose is not None:
             self.workload = self.workload.lost(event.lose, now)
         if event.unschedulable is not None:
             self.workload = self.workload.without_node(event.unschedulable, now)
+        if event.restart is not None:
+            self._restart()
         if event.pause is not None:
             said = "Both" if event.pause is True else str(event.pause)
             self._annotate(said if event.pause else None)
@@ -188,7 +199,7 @@ class _Told:
 
     def decides(self, at_s: float) -> Step:
         """Decide, and let whoever acts do so."""
-        now = self.now(at_s)
+        now = self.moment(at_s)
         replicas = self.workload.replicas(now)
         paused = pausing.effective(self.subject.spec.paused, self.subject.annotations, now)
         hpa = self.child(self.subject, paused)
@@ -200,8 +211,10 @@ class _Told:
             gpu=self.observer.gpu,
             annotations=self.subject.annotations,
             has_child=hpa is not None,
+            shortage=self.workload.shortage,
         )
-        decision, self.state = decide(self.subject.spec, seen, self.state, now)
+        decision, self.state = decide(self.subject.spec, seen, self._taken_over(replicas, now), now)
+        self.decided_at = now
         desired, rungs = decision.desired_replicas, decision.rungs
         if hpa is not None:
             published = Published(decision, self.state, self.observer.answers)
@@ -221,6 +234,19 @@ class _Told:
             self.workload.placed,
             self.observer.inputs.price_at(at_s),
         )
+
+    def _restart(self) -> None:
+        """Write the state down as a status has it: what else was remembered is gone."""
+        target = self.subject.spec.scale_target_ref
+        written = decision_state.to_json(self.state, target, self.decided_at)
+        self.written = json.loads(json.dumps(written))
+
+    def _taken_over(self, replicas: Replicas, now: datetime) -> State:
+        if self.written is None:
+            return self.state
+        written, self.written = self.written, None
+        target = self.subject.spec.scale_target_ref
+        return decision_state.restored(written, target, replicas, now, interval_s=self.decision_s)
 
     def _acts(self, hpa: Mapping[str, Any] | None) -> bool:
         spec = self.subject.spec
