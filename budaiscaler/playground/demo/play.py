@@ -125,13 +125,14 @@ class Play:
         for name, pods in by_workload.items():
             workload = self.workloads.get(name)
             fleet = workload.fleet if workload is not None else self._idle[name]
-            ready = [pod["metadata"]["name"] for pod in pods if objects.is_ready(pod)]
-            fleet.follow(ready)
+            # A server answers before its pod is told ready, or it would look broken for a moment.
+            ready = {pod["metadata"]["name"] for pod in pods if objects.is_ready(pod)}
+            fleet.follow(ready, {pod["metadata"]["name"] for pod in pods} - ready)
             if workload is not None:
                 workload.pods = len(pods)
             for pod in pods:
                 address = (pod.get("status") or {}).get("podIP")
-                engine = fleet.engines.get(pod["metadata"]["name"])
+                engine = fleet.engine(pod["metadata"]["name"])
                 if address and engine is not None:
                     by_address[address] = Server(engine, name, _started_at_s(pod))
         for name, workload in self.workloads.items():

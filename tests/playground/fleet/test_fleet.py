@@ -69,3 +69,17 @@ def test_an_account_adds_up_what_is_paid_for() -> None:
     assert account.cost(12.0) == pytest.approx(36.6)
     assert account.over_target_minutes == 1
     assert (account.replicas_min, account.replicas_max, account.replicas_last) == (2, 4, 3)
+
+
+def test_a_server_that_starts_is_there_and_gets_nothing() -> None:
+    """It answers whoever asks for its page, and is the same one when it is ready."""
+    fleet = Fleet()
+    fleet.follow(["a"], ["b"])
+    fleet.step(5.0, 1.0)
+    starting = fleet.engine("b")
+    fleet.follow(["a", "b"])
+
+    assert starting is not None
+    assert starting.running == 0
+    assert fleet.engine("b") is starting
+    assert fleet.engine("c") is None
