@@ -143,11 +143,14 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _options(arguments: argparse.Namespace, directory: Path) -> Options:
-    from budaiscaler.playground.demo.options import Options  # noqa: PLC0415 - as above
+    from budaiscaler.playground.demo import export  # noqa: PLC0415 - as below
+    from budaiscaler.playground.demo.options import Options  # noqa: PLC0415 - only where needed
     from budaiscaler.playground.scenarios import SCENARIOS as BY_NAME  # noqa: PLC0415
     from budaiscaler.playground.traffic import traces  # noqa: PLC0415
 
     scenario = BY_NAME[arguments.scenario]
+    if arguments.export is not None:
+        export.prepare(arguments.export)
     return Options(
         directory=directory,
         scenario=scenario,
@@ -156,6 +159,7 @@ def _options(arguments: argparse.Namespace, directory: Path) -> Options:
         start_up_s=arguments.start_up,
         trace=traces.read(arguments.trace) if arguments.trace is not None else None,
         duration_s=arguments.duration,
+        export=arguments.export,
     )
 
 

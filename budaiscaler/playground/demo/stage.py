@@ -26,7 +26,7 @@ from budaiscaler.playground.cluster.kubelet import Kubelet
 from budaiscaler.playground.cluster.machinery import Machinery
 from budaiscaler.playground.cluster.starts import Starts
 from budaiscaler.playground.cluster.workloads import WorkloadControllers
-from budaiscaler.playground.demo import shown
+from budaiscaler.playground.demo import export, shown
 from budaiscaler.playground.demo.incidents import Incidents
 from budaiscaler.playground.demo.options import Options
 from budaiscaler.playground.demo.play import Play, Workload
@@ -93,6 +93,8 @@ class Stage:
 
     async def _complete(self, fields: dict[str, Any]) -> None:
         """Add what the scenario has the scalers say; some of it names times of the story."""
+        if self.options.export is not None:
+            export.write(self.options.export, self.options, fields)
         for name in SCALERS if fields else ():
             path = BUDAISCALERS.item(NAMESPACE, name)
             await self.kube.patch(path, {"spec": fields}, PatchType.MERGE)
