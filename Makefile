@@ -39,6 +39,10 @@ generate: $(STAMP) ## Write the generated files
 test: $(STAMP) ## Unit and property tests
 	$(BIN)/python -m pytest -n 2 tests
 
+.PHONY: demo
+demo: $(STAMP) ## Everything on a screen, without a cluster; ARGS="--scenario outage" and the like
+	@$(BIN)/budaiscaler demo $(ARGS)
+
 .PHONY: e2e-build
 e2e-build: $(STAMP) ## Build the control plane of the end-to-end tests, or say what that needs
 	$(BIN)/python -m e2e.cluster build
