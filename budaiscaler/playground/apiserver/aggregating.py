@@ -143,8 +143,9 @@ class Aggregator:
             is_there = self._service(spec["service"]) is not None
             reason = "FailedDiscoveryCheck" if is_there else "ServiceNotFound"
             self._tell(name, "False", reason, f"failing or missing response: {error}")
-        except ValueError as error:
-            self._tell(name, "False", "FailedDiscoveryCheck", f"{path} is no JSON: {error}")
+        except (AttributeError, ValueError) as error:
+            message = f"{path} is no list of resources: {error}"
+            self._tell(name, "False", "FailedDiscoveryCheck", message)
         else:
             self._heard[name] = (resources, True)
             self._tell(name, "True", _REASON, "all checks passed")
