@@ -7,6 +7,7 @@ import json
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -76,15 +77,19 @@ class EmbeddedApiServer:
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write_certificates)
         await self._listen()
+        # No TaskGroup: the fixture of a test enters and leaves us in two different tasks.
         self._checks = asyncio.create_task(self._aggregator.run(), name="apiservices")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._checks is not None:
-            self._checks.cancel()
-            await asyncio.gather(self._checks, return_exceptions=True)
-        await self._stop_listening()
-        await self._aggregator.close()
+        try:
+            await self._stop_listening()
+            if self._checks is not None:
+                self._checks.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._checks  # tells of its failure, if it had one
+        finally:
+            await self._aggregator.close()
 
     def kubeconfig(self, path: Path, user: str = "admin") -> Path:
         """Write a kubeconfig with our CA and a token of that user.
@@ -106,6 +111,7 @@ class EmbeddedApiServer:
             "users": [{"name": user, "user": {"token": self._users.token(user)}}],
         }
         path.touch(mode=0o600)
+        path.chmod(0o600)  # also of one that was there
         path.write_text(json.dumps(content, indent=2))
         return path
 

@@ -75,11 +75,14 @@ async def test_what_was_read_can_be_changed_by_its_reader(server: EmbeddedApiSer
 
 
 async def test_a_restart_keeps_what_is_stored(server: EmbeddedApiServer, kube: KubeClient) -> None:
-    """On the same port, with the same certificate and tokens."""
+    """On the same port, with the same certificate and tokens; every connection is dropped."""
     await kube.create(PATH, config_map("a"))
     url = server.url
+    watch = kube.watch(PATH, {"resourceVersion": "1"}, 60)
+    assert (await anext(aiter(watch))).type == "BOOKMARK"
     await server.restart()
 
+    assert [event.type async for event in watch] in ([], ["ADDED"])
     assert server.url == url
     assert (await kube.get(f"{PATH}/a"))["metadata"]["name"] == "a"
 

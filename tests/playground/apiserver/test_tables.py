@@ -163,6 +163,24 @@ async def test_metadata_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("include", "kind"),
+    [
+        pytest.param("None", None, id="none"),
+        pytest.param("Metadata", "PartialObjectMetadata", id="metadata"),
+        pytest.param("Object", "ConfigMap", id="object"),
+    ],
+)
+async def test_rows_carry_what_is_asked_for(world: World, include: str, kind: str | None) -> None:
+    """Nothing, the metadata, or the whole object, by which kubectl sorts and filters."""
+    await world.config_map("a")
+    path = "/api/v1/namespaces/default/configmaps"
+    table = await world.document(path, accept=TABLE, includeObject=include)
+    (row,) = table["rows"]
+
+    assert (row["object"] or {}).get("kind") == kind
+
+
+@pytest.mark.parametrize(
     ("accept", "wanted"),
     [
         pytest.param("", "", id="nothing"),
