@@ -47,15 +47,16 @@ async def run(kube: Kube, settings: AdapterSettings) -> None:
     Raises:
         ConfigurationError: the serving certificate cannot be had.
     """
-    async with catalogue(kube, settings.source_options) as sources:
+    async with catalogue(kube, settings.source_options, settings.playground_clock) as sources:
         await _serve(kube, settings, sources)
 
 
 async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> None:
+    clock = settings.playground_clock
     scalers = Cache(kube, BUDAISCALERS.collection(), project_scaler)
-    store = Store()
+    store = Store(clock.wall)
     store.follow(scalers)
-    recorder = Recorder(kube, NAME, settings.identity)
+    recorder = Recorder(kube, NAME, settings.identity, clock.wall)
     evaluator = Evaluator(
         kube=kube,
         scalers=scalers,
@@ -64,6 +65,10 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
         recorder=recorder,
         writer=StatusWriter(kube, NAME, time.monotonic),
         interval_s=settings.evaluation_interval,
+        clock=clock.monotonic,
+        wall_clock=clock.wall,
+        speed=clock.speed,
+        least_interval_s=clock.least_interval_s,
         gpu=sources.gpu,
     )
     election = Election(
@@ -95,7 +100,7 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
 
     def heard(as_of: datetime | None, now: datetime) -> datetime | None:
         # A word says nothing about what we have not heard: our own watch may be broken.
-        behind_s = scalers.behind_s
+        as_of, behind_s = clock.as_old_as(as_of), scalers.behind_s
         return min(as_of, now - timedelta(seconds=behind_s)) if as_of and behind_s else as_of
 
     readiness = Readiness()
@@ -105,7 +110,7 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
             leaders_word=lambda now: heard(election.as_of, now),
             controllers_word=lambda now: heard(controllers.as_of, now),
             grace=grace,
-            wall_clock=_now,
+            wall_clock=clock.wall,
         ),
         authenticator=Authenticator(kube, request_header),
         authorizer=Authorizer(kube),
@@ -152,7 +157,7 @@ async def _serve(kube: Kube, settings: AdapterSettings, sources: Catalogue) -> N
             )
         )
         group.create_task(certificate.keep(settings.tls_reload_interval))
-        group.create_task(election.run(lambda: evaluator.lead(election.as_of)))
+        group.create_task(election.run(lambda: evaluator.lead(clock.as_old_as(election.as_of))))
         if isinstance(certificate.source, OwnCertificate) and settings.api_service:
             group.create_task(
                 keep_ca_bundle(

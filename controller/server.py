@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 
@@ -38,14 +37,15 @@ EVALUATOR = "budaiscaler-controller-evaluator"
 
 async def run(kube: Kube, settings: ControllerSettings) -> None:
     """Reconcile, evaluate and scale while leading, until cancelled."""
-    async with catalogue(kube, settings.source_options) as sources:
+    async with catalogue(kube, settings.source_options, settings.playground_clock) as sources:
         await _control(kube, settings, sources)
 
 
 async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue) -> None:
+    clock = settings.playground_clock
     scalers = Cache(kube, BUDAISCALERS.collection(), project_scaler)
     all_hpas = Cache(kube, HPAS.collection(), project_hpa)
-    recorder = Recorder(kube, FIELD_MANAGER, settings.identity)
+    recorder = Recorder(kube, FIELD_MANAGER, settings.identity, clock.wall)
     reconciler = Reconciler(
         kube=kube,
         scalers=scalers,
@@ -53,9 +53,9 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
         other_tools=OtherTools(kube),
         recorder=recorder,
         writer=StatusWriter(kube, FIELD_MANAGER, time.monotonic),
-        wall_clock=lambda: datetime.now(UTC),
+        wall_clock=clock.wall,
     )
-    work = ControllerWork(reconciler, settings.workers, settings.resync_interval)
+    work = ControllerWork(reconciler, settings.workers, settings.resync_interval, clock.speed)
     evaluator = Evaluator(
         kube=kube,
         scalers=scalers,
@@ -65,6 +65,10 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
         # Another manager than that of the HPAs: an apply gives up whatever it leaves out.
         writer=StatusWriter(kube, EVALUATOR, time.monotonic),
         interval_s=settings.evaluation_interval,
+        clock=clock.monotonic,
+        wall_clock=clock.wall,
+        speed=clock.speed,
+        least_interval_s=clock.least_interval_s,
         kpa=Cadence(settings.kpa_interval, settings.kpa_sample_interval),
         gpu=sources.gpu,
         actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder, DeletionCosts(kube)),
@@ -83,7 +87,7 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
     async def lead() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(work.lead())
-            group.create_task(evaluator.lead(election.as_of))
+            group.create_task(evaluator.lead(clock.as_old_as(election.as_of)))
 
     registry = CollectorRegistry()
     registry.register(Figures(reconciler))

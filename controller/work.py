@@ -23,11 +23,13 @@ class ControllerWork:
     Attributes:
         workers: scalers reconciled at a time.
         resync_s: between two looks at a scaler to which nothing happened.
+        speed: how many seconds of the clock that pauses go by pass in a real one.
     """
 
     reconciler: Reconciler
     workers: int
     resync_s: float
+    speed: float = 1.0
     _queue: WorkQueue[Key] = field(init=False)
     _is_leading: bool = False
 
@@ -67,7 +69,7 @@ class ControllerWork:
         now = self.reconciler.wall_clock()
         until = scaler.paused(now).until
         if until is not None:
-            delay_s = min(delay_s, (until - now).total_seconds())
+            delay_s = min(delay_s, (until - now).total_seconds() / self.speed)
         self._queue.add_after(key, delay_s)
 
     def _on_scaler(self, key: Key, old: Scaler | None, new: Scaler | None) -> None:

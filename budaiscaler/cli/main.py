@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from budaiscaler.cli import crd, explain, test
+from budaiscaler.cli import crd, demo, explain, test
 from budaiscaler.domain.errors import BudAIScalerError
 
-COMMANDS = (crd, explain, test)
+COMMANDS = (crd, demo, explain, test)
 
 FAILED = 1
 

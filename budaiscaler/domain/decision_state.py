@@ -23,6 +23,7 @@ from budaiscaler.domain.api.base import ApiModel
 from budaiscaler.domain.api.budaiscaler import ScaleTargetRef
 from budaiscaler.domain.decision import Coverage, Replicas, State
 from budaiscaler.domain.memories import Activity, KpaState, Memory
+from budaiscaler.domain.schedules import LONGEST_START
 from budaiscaler.domain.windows import Window
 
 MAX_BYTES = 4096
@@ -37,9 +38,6 @@ ON_TIME = 1.2
 _MOST_BUCKETS = 1000
 _LONGEST_BUCKET_S = 3600
 """More than any window of ours has."""
-
-_LONGEST_LEAD = timedelta(hours=1)
-"""Of a hint that is prewarmed by a measured start: what took longer was no start."""
 
 _MOST_SEEN = 60
 """Counts of ready replicas: of the last two minutes, and older ones tell nothing of a sample."""
@@ -205,7 +203,7 @@ def _is_sound(state: State, at: datetime, now: datetime) -> Iterator[bool]:
     yield all(moment.tzinfo is not None for moment in (at, *_moments(state)))
     yield at <= now
     yield all(moment <= at for moment in _moments(replace(state, begun={})))
-    yield all(ahead <= at + _LONGEST_LEAD for ahead in state.begun.values())
+    yield all(ahead <= at + LONGEST_START for ahead in state.begun.values())
     counts = [state.recommended_load, state.current, state.asked]
     counts += [count for _, count in (*state.ready_seen, *state.recommendations)]
     counts += [abs(by) for _, by in state.changes]

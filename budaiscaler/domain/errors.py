@@ -7,6 +7,7 @@
     │   └── TimeZoneError          a name that no time zone has
     ├── InvalidInputError          a file for the command line that cannot be used; says where
     ├── ConfigurationError         what an operator configured cannot work: do not start
+    ├── PlaygroundError            a demo cannot go on; says what ended, and its last words
     ├── KubeError                  the API server did not do what was asked
     │   ├── KubeUnreachableError   no answer: connection, TLS, time-out (temporary by nature)
     │   └── KubeStatusError        it answered with a Status that is a failure
@@ -24,6 +25,7 @@ A metric source has no errors here: a source that cannot answer returns
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -85,6 +87,10 @@ class ConfigurationError(BudAIScalerError):
     """Settings of the operator that cannot work."""
 
 
+class PlaygroundError(BudAIScalerError):
+    """A demo that cannot begin, or cannot go on."""
+
+
 class KubeError(BudAIScalerError):
     """The API server did not do what was asked."""
 
@@ -99,12 +105,16 @@ class KubeStatusError(KubeError):
     Attributes:
         code: HTTP status.
         reason: machine-readable reason of the Status, for example `AlreadyExists`.
+        details: of the Status: which object it is about, and the causes; None if nobody told.
     """
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: abc.Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
+        self.details = details
 
 
 class UnauthorizedError(KubeStatusError):
@@ -146,7 +156,9 @@ _BY_CODE: dict[int, type[KubeStatusError]] = {
 }
 
 
-def status_error(code: int, reason: str, message: str) -> KubeStatusError:
+def status_error(
+    code: int, reason: str, message: str, details: abc.Mapping[str, object] | None = None
+) -> KubeStatusError:
     """Choose the class of a failure by its HTTP status, so that callers catch by type."""
     kind = _BY_CODE.get(code, OverloadedError if code >= 500 else KubeStatusError)  # noqa: PLR2004 - HTTP classes
-    return kind(code, reason, message)
+    return kind(code, reason, message, details)

@@ -25,6 +25,10 @@ class Cadence:
         """Whether a decision may have to do with what the one before was told."""
         return self.sample_s > self.decision_s
 
+    def at_least(self, interval_s: float) -> Cadence:
+        """The same, where nothing can be done more often than that."""
+        return Cadence(max(self.decision_s, interval_s), max(self.sample_s, interval_s))
+
 
 def steady(interval_s: float) -> Cadence:
     """Ask for each decision."""

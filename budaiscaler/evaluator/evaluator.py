@@ -54,6 +54,8 @@ class Evaluator:
         interval_s: between two evaluations of one scaler.
         kpa: cadence of the KPA strategy, whose windows are short.
         clock: monotonic seconds.
+        speed: how many of them pass in a real second.
+        least_interval_s: whatever the interval, one that can be kept at that speed.
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
         ledger: what the replicas of each were needed for; the same.
@@ -71,6 +73,8 @@ class Evaluator:
     kpa: Cadence = cadence.KPA
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    speed: float = 1.0
+    least_interval_s: float = 0.0
     random: random.Random = field(default_factory=random.Random)
     actor: Actor | None = None
     counters: Counters = field(default_factory=Counters)
@@ -89,7 +93,7 @@ class Evaluator:
     _group: asyncio.TaskGroup = field(init=False)
 
     def __post_init__(self) -> None:
-        self._schedule = Schedule(self.clock)
+        self._schedule = Schedule(self.clock, self.speed)
         self.ledger = Ledger(self.clock)
 
     @property
@@ -102,19 +106,21 @@ class Evaluator:
 
         Not before every scaler was evaluated once: what stands in a status may be of yesterday. Not
         while the loop is far behind, or what it sees of specs and pods, nor while the API server
-        takes none of our reports.
+        takes none of our reports. These are real seconds: a machine is no slower in a fast story.
         """
+        most_s, longest_s = MAX_LATENESS_S * self.speed, LONGEST_EVALUATION_S * self.speed
         return (
             self.is_round_complete
-            and self._schedule.lateness_s() < MAX_LATENESS_S
-            and self._longest_under_way_s() < LONGEST_EVALUATION_S
+            and self._schedule.lateness_s() < most_s
+            and self._longest_under_way_s() < longest_s
             and max(self.scalers.behind_s, self._workloads.behind_s) < MAX_LATENESS_S
             and not self.writer.is_refused(len(self._memories))
         )
 
     def cadence_of(self, strategy: str) -> Cadence:
         """How often scalers of that strategy are evaluated."""
-        return self.kpa if strategy == Strategy.KPA else cadence.steady(self.interval_s)
+        wanted = self.kpa if strategy == Strategy.KPA else cadence.steady(self.interval_s)
+        return wanted.at_least(self.least_interval_s)
 
     def _longest_under_way_s(self) -> float:
         return self.clock() - min(self._evaluating.values(), default=self.clock())
@@ -125,7 +131,7 @@ class Evaluator:
         Args:
             as_of: when the leader before last vouched for what it reported.
         """
-        workloads = self._workloads = Workloads(self.kube, self.clock)
+        workloads = self._workloads = Workloads(self.kube, self.clock, self.speed)
         self._readers = MetricReaders(self.kube)
         self._observer = Observer(
             workloads,
@@ -166,7 +172,7 @@ class Evaluator:
                 self.outcomes.clear()
                 self.ledger.clear()
                 self._unevaluated = None
-                self._schedule = Schedule(self.clock)
+                self._schedule = Schedule(self.clock, self.speed)
 
     def _take_over(self, as_of: datetime | None) -> None:
         """Continue where the leader before left off, as far as its reports tell."""

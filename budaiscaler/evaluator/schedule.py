@@ -20,10 +20,12 @@ class Schedule(Generic[K]):
 
     Attributes:
         clock: monotonic seconds.
+        speed: how many of them pass in a real second.
         late_s: how late the key was that was taken last.
     """
 
     clock: Callable[[], float]
+    speed: float = 1.0
     late_s: float = 0.0
     _heap: list[tuple[float, int, K]] = field(default_factory=list)
     _due: dict[K, float] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Schedule(Generic[K]):
                 return key
             self._changed.clear()
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(wait_s and wait_s / self.speed):
                     await self._changed.wait()
             except TimeoutError:
                 continue

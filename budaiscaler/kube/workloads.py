@@ -77,10 +77,12 @@ class Workloads:
 
     Attributes:
         clock: monotonic seconds.
+        speed: how many of them pass in a real second, which watches go by.
     """
 
     kube: Kube
     clock: Callable[[], float] = time.monotonic
+    speed: float = 1.0
     _owners: dict[str, Cache[Owner]] = field(init=False)
     _pods: Cache[Pod] = field(init=False)
     _scales: ScaleReader = field(init=False)
@@ -97,17 +99,20 @@ class Workloads:
         self._writes = defaultdict(lambda: deque(maxlen=contests.WRITES_KEPT))
         self._scales = ScaleReader(self.kube, self.clock)
         self._owners = {
-            kind: Cache(self.kube, resource.collection(), project_owner, clock=self.clock)
+            kind: Cache(self.kube, resource.collection(), project_owner, clock=self._real_s)
             for kind, resource in (
                 ("Deployment", resources.DEPLOYMENTS),
                 ("StatefulSet", resources.STATEFUL_SETS),
                 ("ReplicaSet", resources.REPLICA_SETS),
             )
         }
-        self._pods = Cache(self.kube, resources.PODS.collection(), project_pod, clock=self.clock)
+        self._pods = Cache(self.kube, resources.PODS.collection(), project_pod, clock=self._real_s)
         self._pods.subscribe(self._on_pod)
         for cache in self._owners.values():
             cache.subscribe(self._on_owner)
+
+    def _real_s(self) -> float:
+        return self.clock() / self.speed
 
     async def run(self) -> None:
         """Keep the caches up to date until cancelled."""

@@ -6,10 +6,12 @@ import socket
 from typing import Annotated, Self, TypeVar
 from uuid import uuid4
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+from pydantic import Field, PlainValidator, ValidationError, model_validator
+from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
 from budaiscaler.domain.errors import ConfigurationError
+from budaiscaler.runtime import clock
+from budaiscaler.runtime.clock import REAL, Clock
 from budaiscaler.runtime.durations import Seconds
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -52,6 +54,16 @@ class ServerSettings(BaseSettings):
     lease_retry_period: Annotated[
         Seconds, Field(gt=0, description="Between two attempts to take or renew the Lease.")
     ] = 2.0
+
+    playground_clock: Annotated[
+        Clock,
+        NoDecode,
+        PlainValidator(clock.parse),
+        Field(
+            description="Only for `budaiscaler demo`, which sets it: a clock that runs at another "
+            "speed. Never set it in a cluster."
+        ),
+    ] = REAL
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -5,6 +5,7 @@ Elliptic-curve keys, since generating RSA keys would stall the event loop for a 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,27 +64,53 @@ def make_ca(common_name: str, now: datetime) -> KeyPair:
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def issue_leaf(ca: KeyPair, dns_names: Sequence[str], now: datetime) -> KeyPair:
-    """Issue a server certificate; clients look at the DNS names only."""
+def issue_leaf(
+    ca: KeyPair, dns_names: Sequence[str], now: datetime, *, addresses: Sequence[str] = ()
+) -> KeyPair:
+    """Issue a server certificate; clients look at the DNS names and IP addresses only."""
+    alternatives: list[x509.GeneralName] = [
+        *(x509.DNSName(dns) for dns in dns_names),
+        *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+    ]
+    return _issue(
+        ca,
+        dns_names[0],
+        now,
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        (x509.SubjectAlternativeName(alternatives),),
+    )
+
+
+def issue_client(ca: KeyPair, common_name: str, now: datetime) -> KeyPair:
+    """Issue a client certificate; servers look at the common name."""
+    return _issue(ca, common_name, now, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def _issue(
+    ca: KeyPair,
+    common_name: str,
+    now: datetime,
+    purpose: x509.ObjectIdentifier,
+    extensions: Sequence[x509.ExtensionType] = (),
+) -> KeyPair:
     issuer = x509.load_pem_x509_certificate(ca.certificate)
     issuer_key = serialization.load_pem_private_key(ca.key, password=None)
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
         raise TypeError("the CA key is none that make_ca makes")
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dns_names[0][:64])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
     builder = (
         _builder(name, issuer.subject, key.public_key(), now, LEAF_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(dns) for dns in dns_names]), critical=False
-        )
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
             critical=False,
         )
     )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return _pair(builder.sign(issuer_key, hashes.SHA256()), key)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.kube.port import Kube
+from budaiscaler.runtime.clock import REAL, Clock
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.credentials import SourceCredentials
@@ -91,10 +91,18 @@ class Catalogue:
 
 
 @asynccontextmanager
-async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalogue]:
-    """Open the sources, and close them at the end."""
+async def catalogue(
+    kube: Kube, options: SourceOptions, clock: Clock = REAL
+) -> AsyncIterator[Catalogue]:
+    """Open the sources, and close them at the end.
+
+    Args:
+        kube: the API server.
+        options: of the operator.
+        clock: which ages, rates and pauses between attempts go by; time limits are real.
+    """
     guard = AddressGuard(options.allow_ranges)
-    fetcher = HttpFetcher(guard=guard, deadline_s=options.timeout_s)
+    fetcher = HttpFetcher(guard=guard, deadline_s=options.timeout_s, clock=clock.monotonic)
     tls, secrets = TlsContexts(), SecretReader(kube)
     credentials = SourceCredentials(secrets, tls)
     held = OperatorCredentials(options.prometheus, tls)
@@ -102,13 +110,17 @@ async def catalogue(kube: Kube, options: SourceOptions) -> AsyncIterator[Catalog
         PrometheusAccess(options.prometheus, held, credentials),
         deadline_s=options.timeout_s,
         guard=guard,
+        clock=clock.monotonic,
     )
-    external = ExternalSource(fetcher, kube, credentials)
-    pods = HttpFetcher(guard=guard, deadline_s=options.timeout_s, limits=LIMITS)
-    pages = Pages(pods, options.timeout_s, time.monotonic)
-    resource, custom = ResourceSource(kube), CustomSource(kube)
+    external = ExternalSource(fetcher, kube, credentials, clock=clock.monotonic)
+    pods = HttpFetcher(
+        guard=guard, deadline_s=options.timeout_s, clock=clock.monotonic, limits=LIMITS
+    )
+    pages = Pages(pods, options.timeout_s, clock.monotonic)
+    resource = ResourceSource(kube, clock=clock.monotonic, wall_clock=clock.wall)
+    custom = CustomSource(kube, clock=clock.monotonic, wall_clock=clock.wall)
     try:
-        async with gpu_readers(kube, fetcher, prometheus, options.gpu) as gpu:
+        async with gpu_readers(kube, fetcher, prometheus, options.gpu, clock) as gpu:
             yield Catalogue(prometheus, external, resource, custom, gpu, pages, credentials)
     finally:
         await pages.close()

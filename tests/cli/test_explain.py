@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -63,8 +62,8 @@ def test_text(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_text_of_the_hpa_strategy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is published is told, and that nothing would change the answer."""
-    bounds: dict[str, Any] = {"minReplicas": 3, "maxReplicas": 3}
-    scaler = write(tmp_path, "s.yaml", worlds.document(samples.total(), strategy="HPA", **bounds))
+    fixed = worlds.document(samples.total(), strategy="HPA", minReplicas=3, maxReplicas=3)
+    scaler = write(tmp_path, "s.yaml", fixed)
     observation = write(tmp_path, "o.yaml", worlds.observed(3, {"queue": 2.5}))
     out = Ran(capsys, "explain", "-f", scaler, "--observation", observation).out
     assert "chat (HPA) at 2026-01-05T12:00:00Z: stays 3, bound by bounds" in out

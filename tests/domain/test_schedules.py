@@ -252,6 +252,13 @@ def test_a_prewarm_that_began_is_not_taken_back() -> None:
     assert asked("2024-01-15T09:00:00+00:00", one, begun=began.begun).begun == {}
 
 
+def test_a_prewarm_does_not_hold_for_a_day_because_a_clock_was_set_back() -> None:
+    """No start takes longer than an hour, so what is further ahead never began."""
+    tomorrow = {"day": at("2024-01-16T09:00:00Z")}
+    found = asked("2024-01-15T12:00:00+00:00", hint(prewarm="auto"), startup_s=300, begun=tomorrow)
+    assert (found.floor, found.begun) == (0, {})
+
+
 def test_a_time_that_was_edited_away_holds_nothing() -> None:
     """Also while it was prewarmed for: an edit acts at the next decision."""
     ten = {"day": at("2024-01-15T09:00:00Z")}

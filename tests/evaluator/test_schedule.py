@@ -27,6 +27,13 @@ async def test_keys_come_when_they_are_due_and_not_before() -> None:
     assert await _take(schedule, 3) == [("overdue", 0), ("soon", 10), ("late", 30)]
 
 
+async def test_in_a_fast_story_keys_come_sooner() -> None:
+    """At ten times the speed what is due in 50 s comes after five real seconds."""
+    schedule: Schedule[str] = Schedule(lambda: 10 * loop_s(), 10)
+    schedule.set("chat", 50)
+    assert await _take(schedule, 1) == [("chat", 5)]
+
+
 async def test_a_key_set_again_moves() -> None:
     """Earlier or later: only the last time counts, and it comes once."""
     schedule: Schedule[str] = Schedule(loop_s)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from budaiscaler.domain.api.features import GpuMetricsSource
 from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.kube.port import Kube
+from budaiscaler.runtime.clock import REAL, Clock
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.gpu.base import GpuReader, GpuRequest
 from budaiscaler.sources.gpu.dcgm import DcgmGpus, Fetcher
@@ -67,15 +68,16 @@ class GpuReaders:
 
 @asynccontextmanager
 async def gpu_readers(
-    kube: Kube, fetcher: Fetcher, queries: Source, options: GpuOptions
+    kube: Kube, fetcher: Fetcher, queries: Source, options: GpuOptions, clock: Clock = REAL
 ) -> AsyncIterator[GpuReaders]:
     """Open them, and close them at the end."""
     exporters = Exporters(
         kube, selectors=options.exporter_selectors, namespace=options.exporter_namespace
     )
-    dcgm, nvml = DcgmGpus(fetcher, exporters), NvmlGpus(node=options.node)
+    dcgm = DcgmGpus(fetcher, exporters, clock=clock.monotonic)
+    nvml = NvmlGpus(node=options.node, clock=clock.monotonic)
     try:
-        yield GpuReaders(dcgm, nvml, PrometheusGpus(queries))
+        yield GpuReaders(dcgm, nvml, PrometheusGpus(queries, clock=clock.monotonic))
     finally:
         await dcgm.close()
         await exporters.close()

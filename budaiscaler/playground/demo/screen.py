@@ -1,0 +1,137 @@
+"""A demo drawn with rich: scalers above, events below, and the line for a second terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from budaiscaler.playground.demo.board import TWIN, Row
+from budaiscaler.playground.demo.news import Line, since
+
+_BARS = "▁▂▃▄▅▆▇█"
+KEYS = (
+    ("m", "break or mend the metrics"),
+    ("k", "kill a pod"),
+    ("s", "lose half of the pods"),
+    ("r", "roll out"),
+    ("q", "quit"),
+)
+EVENTS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that is drawn.
+
+    Attributes:
+        title: of the scenario, with its speed and seed.
+        about: what there is to see.
+        now: time of the story.
+        began_at: when it began; None before.
+        sent: requests in each of the last seconds.
+        is_broken: whether the metrics are broken.
+        rows: of the table.
+        lines: events, oldest first.
+        kubeconfig: what to set for kubectl.
+    """
+
+    title: str
+    about: str
+    now: datetime
+    began_at: datetime | None
+    sent: Sequence[int]
+    is_broken: bool
+    rows: Sequence[Row]
+    lines: Sequence[Line]
+    kubeconfig: str
+
+
+def draw(view: View) -> RenderableType:
+    """Draw it."""
+    return Group(_head(view), _table(view.rows), _events(view), _foot(view))
+
+
+def _head(view: View) -> RenderableType:
+    line = Text()
+    line.append(view.title, style="bold")
+    line.append(f"  {since(view.now, view.began_at).strip()}", style="cyan")
+    if view.began_at is None:
+        line.append("  adapter and controller are starting …", style="yellow")
+    elif view.sent:
+        line.append(f"   {view.sent[-1]:3} requests/s ", style="bold")
+        line.append(spark(view.sent), style="green")
+    if view.is_broken:
+        line.append("   METRICS BROKEN", style="bold red")
+    return Group(line, Text(view.about, style="dim"))
+
+
+def _table(rows: Iterable[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for name in ("scaler", "strategy"):
+        table.add_column(name, no_wrap=True)
+    for name in ("load", "in flight", "1st token", "ready/now", "wanted", "cost", "over target"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why", ratio=1, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row), style="dim" if row.name == TWIN else "")
+    return table
+
+
+def _cells(row: Row) -> tuple[RenderableType, ...]:
+    differs = row.wanted is not None and row.wanted != row.asked
+    starts = row.ready != row.asked
+    why = Text()
+    if row.bound_by:
+        why.append(f"{row.bound_by}: ", style="bold")
+    why.append(row.why)
+    return (
+        Text(row.name, style="bold"),
+        row.strategy,
+        row.load or "-",
+        f"{row.in_flight:.0f}",
+        Text(_seconds(row.first_token_s), style="red" if row.is_over else "green"),
+        Text(f"{row.ready}/{row.asked}", style="yellow" if starts else ""),
+        Text("-" if row.wanted is None else str(row.wanted), style="bold cyan" if differs else ""),
+        f"${row.cost:.2f}",
+        f"{row.over_minutes:.1f} min",
+        why,
+    )
+
+
+def _events(view: View) -> RenderableType:
+    shown = list(view.lines)[-EVENTS_SHOWN:]
+    lines = [
+        Text(line.render(view.began_at), style="yellow" if line.is_warning else "", overflow="fold")
+        for line in shown
+    ]
+    lines += [Text("")] * (EVENTS_SHOWN - len(lines))
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Panel(Group(*lines), title="events", title_align="left", box=box.ROUNDED)
+
+
+def _foot(view: View) -> RenderableType:
+    keys = Text()
+    for key, what in KEYS:
+        keys.append(f" {key} ", style="reverse")
+        keys.append(f" {what}   ")
+    kubectl = Text("second terminal:  ", style="dim")
+    kubectl.append(f"export KUBECONFIG={view.kubeconfig}; kubectl get bas -w", style="bold")
+    return Group(kubectl, keys)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 1000 else "never"  # noqa: PLR2004 - as wide as the column
+
+
+def spark(values: Sequence[float]) -> str:
+    """A line of bars, as high as the largest of them."""
+    most = max(values, default=0) or 1
+    return "".join(_BARS[min(len(_BARS) - 1, int(one / most * len(_BARS)))] for one in values)
