@@ -213,7 +213,7 @@ def test_who_has_no_place_does_not_close_a_gate() -> None:
         pytest.param(11.9, 10, id="up-inside"),
         pytest.param(12.5, 12, id="up-outside"),
         pytest.param(9.6, 10, id="down-inside"),
-        pytest.param(9.4, 9, id="down-outside"),
+        pytest.param(9.0, 9, id="down-outside"),
     ],
 )
 def test_each_direction_has_its_tolerance(load: float, desired: int) -> None:
