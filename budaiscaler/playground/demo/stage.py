@@ -229,7 +229,7 @@ def _ready(play: Play, name: str) -> int:
 
 def _network() -> IPv4Network:
     """Addresses for pods, others for each demo on this machine."""
-    return IPv4Network(f"127.{64 + os.getpid() % 128}.0.0/16")
+    return IPv4Network(f"127.{64 + os.getpid() % 64}.0.0/16")
 
 
 def _free_port() -> int:
