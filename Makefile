@@ -53,6 +53,10 @@ e2e-build: $(STAMP) ## Build the control plane of the end-to-end tests, or say w
 
 .PHONY: e2e
 e2e: e2e-build ## End-to-end tests against a real control plane and a real Prometheus
+	$(BIN)/python -m pytest -m "not slow" e2e
+
+.PHONY: e2e-full
+e2e-full: e2e-build ## All of them, those that take minutes too
 	$(BIN)/python -m pytest e2e
 
 .PHONY: e2e-up

@@ -6,7 +6,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from budaiscaler.kube.resources import DEPLOYMENTS, PODS, STATEFUL_SETS, Resource
+from budaiscaler.kube.resources import (
+    DEPLOYMENTS,
+    PODS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    Resource,
+)
 from e2e.cluster import custom, waiting, workloads
 from e2e.cluster.api import History, Object
 from e2e.cluster.engines import Engines
@@ -31,6 +37,7 @@ _SNAPPY: Final[Object] = {
 KINDS: Final[dict[str, Resource]] = {
     "Deployment": DEPLOYMENTS,
     "StatefulSet": STATEFUL_SETS,
+    "ReplicaSet": REPLICA_SETS,
     custom.KIND: custom.FLEETS,
 }
 

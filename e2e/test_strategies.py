@@ -33,6 +33,7 @@ from e2e.stories import SETTLE_S, SYNC_S, Story
 
 OF_LOAD: Final = (Row("HPA", "Deployment"), Row("KPA", KIND), Row("BudScaler", "StatefulSet"))
 OF_TIME: Final = (Row("HPA", "StatefulSet"), Row("KPA", "Deployment"), Row("BudScaler", KIND))
+OF_NOBODY: Final = tuple(Row(strategy, "ReplicaSet") for strategy in ("HPA", "KPA", "BudScaler"))
 OF_NODES: Final = (Row("HPA", KIND), Row("KPA", "StatefulSet"), Row("BudScaler", "Deployment"))
 
 SCALED_S: Final = 60.0
@@ -146,6 +147,19 @@ def test_a_schedule_and_a_rollout(story: Story) -> None:
 
     assert starts <= acted
     assert held == {row: [2, 6] for row in OF_TIME}
+
+
+def test_a_replica_set_of_its_own(story: Story) -> None:
+    """One that no Deployment owns is scaled up and down by every strategy."""
+    with fleets.playing(story, OF_NOBODY, 2) as playing:
+        for fleet in playing:
+            fleet.engines.share(Load(running=1.8 * TARGET))
+        scale(story, playing, 2)
+        for replicas in (4, 2):
+            for fleet in playing:
+                fleet.engines.share(Load(running=(replicas - 0.2) * TARGET))
+            for fleet in playing:
+                fleet.wait_for_ready(replicas, timeout_s=SCALED_S)
 
 
 @pytest.mark.slow

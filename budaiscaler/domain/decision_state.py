@@ -23,6 +23,7 @@ from budaiscaler.domain.api.base import ApiModel
 from budaiscaler.domain.api.budaiscaler import ScaleTargetRef
 from budaiscaler.domain.decision import Coverage, Replicas, State
 from budaiscaler.domain.memories import Activity, KpaState, Memory
+from budaiscaler.domain.schedules import LONGEST_START
 from budaiscaler.domain.windows import Window
 
 MAX_BYTES = 4096
@@ -37,9 +38,6 @@ ON_TIME = 1.2
 _MOST_BUCKETS = 1000
 _LONGEST_BUCKET_S = 3600
 """More than any window of ours has."""
-
-_LONGEST_START = timedelta(days=1)
-"""Of replicas: so far ahead is the time of a schedule hint at most that holds already."""
 
 _MOST_SEEN = 60
 """Counts of ready replicas: of the last two minutes, and older ones tell nothing of a sample."""
@@ -63,6 +61,11 @@ class _Written(ApiModel):
     target: str
     state: State | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Write it down, without what an empty state has."""
+        raw = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return {"version": self.version, **raw}
+
 
 def to_json(state: State, target: ScaleTargetRef, at: datetime) -> dict[str, Any]:
     """Write a state down.
@@ -77,14 +80,11 @@ def to_json(state: State, target: ScaleTargetRef, at: datetime) -> dict[str, Any
     Returns:
         At most `MAX_BYTES` of JSON without spaces.
     """
-    raw: dict[str, Any] = {}
-    for less in _less_and_less(state, at):
-        written = _Written(at=at, target=_name(target), state=less)
-        raw = {"version": written.version}
-        raw |= written.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        if len(json.dumps(raw, separators=(",", ":"))) <= MAX_BYTES:
-            break
-    return raw
+    tries = (
+        _Written(at=at, target=_name(target), state=less).to_json()
+        for less in _less_and_less(state, at)
+    )
+    return next(raw for raw in tries if len(json.dumps(raw, separators=(",", ":"))) <= MAX_BYTES)
 
 
 def restored(
@@ -203,7 +203,7 @@ def _is_sound(state: State, at: datetime, now: datetime) -> Iterator[bool]:
     yield all(moment.tzinfo is not None for moment in (at, *_moments(state)))
     yield at <= now
     yield all(moment <= at for moment in _moments(replace(state, begun={})))
-    yield all(start <= at + _LONGEST_START for start in state.begun.values())
+    yield all(ahead <= at + LONGEST_START for ahead in state.begun.values())
     counts = [state.recommended_load, state.current, state.asked]
     counts += [count for _, count in (*state.ready_seen, *state.recommendations)]
     counts += [abs(by) for _, by in state.changes]

@@ -73,6 +73,9 @@ class Actuator:
         fleet: Fleet,
     ) -> Acted:
         """Ask for the decided replicas if that is a change, and if it is ours to make."""
+        if spec.mode is Mode.RECOMMEND:
+            message = "mode is Recommend: what is wanted is told, and nothing is scaled"
+            return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "RecommendOnly", message))
         try:
             refused = await self.refusal(scaler)
         except KubeError as error:
@@ -80,9 +83,6 @@ class Actuator:
             return Acted(Condition(conditions.ABLE_TO_SCALE, "False", "RivalsUnknown", message))
         if refused is not None:
             return Acted(refused)
-        if spec.mode is Mode.RECOMMEND:
-            message = "mode is Recommend: what is wanted is told, and nothing is scaled"
-            return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "RecommendOnly", message))
         current, wanted = seen.replicas.current, decision.desired_replicas
         if wanted == current:
             message = "the workload has the replicas that are wanted"

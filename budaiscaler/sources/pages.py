@@ -244,17 +244,17 @@ def read(body: bytes, names: Mapping[str, float], now_s: float) -> Page | NoData
         message = "it answered HTML and no metrics: check port and path"
         return NoData(NoDataReason.BAD_ANSWER, message)
     if start == b"{":
+        if len(body) > answers.MOST_JSON_BYTES:
+            message = f"it answered more than {answers.MOST_JSON_BYTES >> 10} KiB of JSON"
+            return NoData(NoDataReason.BAD_ANSWER, f"{message}: answer less")
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
             return NoData(NoDataReason.BAD_ANSWER, "it answered JSON that is broken: see its log")
-        numbers = {name: answers.find_number(document, name) for name in names}
+        numbers = answers.find_numbers(document, names)
         return Page(
             now_s,
-            {
-                name: () if number is None else (Series((), number),)
-                for name, number in numbers.items()
-            },
+            {name: (Series((), numbers[name]),) if name in numbers else () for name in names},
         )
     text = Text(body)
     return Page(now_s, {name: _series(text, name) for name in names})

@@ -36,6 +36,7 @@ class Lack(Enum):
 
     CEL = "x-kubernetes-validations are not evaluated: our servers say Ready=False instead"
     RBAC = "whoever is known may do everything"
+    KUBELETS = "pods go at once, since nobody runs them"
 
 
 @dataclass(frozen=True, slots=True)

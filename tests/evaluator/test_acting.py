@@ -85,6 +85,11 @@ class Direct:
         found = self.world.condition("chat", conditions.ABLE_TO_SCALE)
         return found["status"], found["reason"]
 
+    def ready(self) -> tuple[str, str]:
+        """The same of what sums up."""
+        found = self.world.condition("chat", conditions.READY)
+        return found["status"], found["reason"]
+
     def _actor(self, recorder: Recorder) -> Actor:
         scales = ScaleReader(self.world.kube, loop_s)
         costs = self.costs or DeletionCosts(self.world.kube)
@@ -181,6 +186,20 @@ async def test_recommend_decides_and_changes_nothing(direct: Direct) -> None:
         await asyncio.sleep(60)
         assert direct.world.status("chat")["desiredScale"] == 7
         assert direct.able() == ("True", "RecommendOnly")
+    assert direct.replicas == 4
+
+
+async def test_recommend_is_the_way_out_beside_another_autoscaler(direct: Direct) -> None:
+    """As the refusal says: who only recommends may stand beside anybody, and is ready."""
+    direct.rival = Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", "HPA x")
+    direct.add(replicas=4, says=7.0)
+    async with direct.leading():
+        await asyncio.sleep(20)
+        assert direct.ready() == ("False", "ForeignAutoscaler")
+        direct.world.edit("chat", mode="Recommend")
+        await asyncio.sleep(20)
+        assert direct.able() == ("True", "RecommendOnly")
+        assert direct.ready() == ("True", "ScalerReady")
     assert direct.replicas == 4
 
 

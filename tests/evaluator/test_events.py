@@ -33,6 +33,15 @@ DEAD = NoData(NoDataReason.UNREACHABLE, "it is down")
         pytest.param(
             conditions.SCALE_TO_ZERO, None, "False", [("Warning", "Why")], id="unwakeable"
         ),
+        *(
+            pytest.param(kind, before, now, told, id=f"{kind}-{before}-{now}")
+            for kind in (conditions.CAPACITY_AVAILABLE, conditions.WITHIN_BUDGET)
+            for before, now, told in (
+                (None, "True", []),
+                ("True", "False", [("Warning", "Why")]),
+                ("False", "True", [("Normal", "Why")]),
+            )
+        ),
         pytest.param(conditions.PAUSED, None, "False", [], id="not-paused"),
         pytest.param(conditions.PAUSED, "False", "True", [("Normal", "Why")], id="paused"),
         pytest.param(conditions.PAUSED, "True", "False", [("Normal", "Resumed")], id="resumed"),

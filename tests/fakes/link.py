@@ -1,4 +1,4 @@
-"""One client's connection to the API server in memory: it can be slow, lose answers, or be cut."""
+"""One client's connection to an API server: it can be slow, lose answers, or be cut."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from budaiscaler.domain.errors import KubeUnreachableError
-from budaiscaler.kube.port import Json, PatchType, WatchEvent
-from tests.fakes.kube import FakeKube
+from budaiscaler.kube.port import Json, Kube, PatchType, WatchEvent
 
 T = TypeVar("T")
 
@@ -24,7 +23,7 @@ class Link:
         answer_after_s: how long a request that was carried out takes to be answered.
     """
 
-    server: FakeKube
+    server: Kube
     is_cut: bool = False
     is_hanging: bool = False
     answer_after_s: dict[str, float] = field(default_factory=dict)

@@ -114,6 +114,17 @@ def test_a_page_without_end() -> None:
     assert len(exposition.Text(page).readable("a")) == exposition.MOST_LINES
 
 
+def test_a_page_of_long_lines() -> None:
+    """What is read of one page is bounded, over all names that are wanted of it."""
+    line = b'{x="' + b"y" * 1000 + b'"} 1\n'
+    lines = exposition.MOST_BYTES // len(line)
+    page = exposition.Text((b"a" + line) * (lines - 1) + (b"b" + line) * 9 + (b"no" + line) * lines)
+    assert len(page.series("a")) == lines - 1
+    with pytest.raises(ValueError, match="b and what else is wanted is too much"):
+        page.series("b")
+    assert exposition.Text((b"a" + line) * 2 * lines).readable("a") != ()
+
+
 def test_exemplars_as_openmetrics_reads_them() -> None:
     """Buckets with exemplars have the values that the parser of OpenMetrics finds."""
     text = (

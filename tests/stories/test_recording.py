@@ -19,7 +19,7 @@ from budaiscaler.domain import times
 from budaiscaler.domain.decision import State
 from budaiscaler.domain.errors import InvalidInputError
 from budaiscaler.domain.stories import recording, runner
-from budaiscaler.domain.stories.runner import Step
+from budaiscaler.domain.stories.steps import Step
 from budaiscaler.kube.port import Json
 from budaiscaler.sources.engines import unit_factor
 from tests import samples

@@ -99,8 +99,7 @@ def _inside(spec: ScalerSpec, value: object, pattern: str, path: str) -> Iterato
         yield from _fields(spec, value, f"{pattern}.", f"{path}.")
     if isinstance(value, tuple):
         for index, item in enumerate(value):
-            if isinstance(item, BaseModel):
-                yield from _fields(spec, item, f"{pattern}[].", f"{path}[{index}].")
+            yield from _fields(spec, item, f"{pattern}[].", f"{path}[{index}].")
 
 
 def _annotations(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[WithoutEffect]:

@@ -20,7 +20,7 @@ from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.api.sources import MetricsSource, TargetType
 from budaiscaler.domain.errors import InvalidInputError, Problem
 from budaiscaler.domain.explaining.observations import Factor
-from budaiscaler.domain.stories.runner import cadence_s
+from budaiscaler.domain.stories.steps import cadence_s
 
 Line = Mapping[str, Any]
 

@@ -17,54 +17,17 @@ from budaiscaler.domain.algorithms.hpa_controller import HpaState
 from budaiscaler.domain.api import naming, strict
 from budaiscaler.domain.api.budaiscaler import Mode, Strategy
 from budaiscaler.domain.decide import decide
-from budaiscaler.domain.decision import Decision, Observation, Replicas, Rung, Stage, State
-from budaiscaler.domain.explaining import observations, steady
+from budaiscaler.domain.decision import Observation, Replicas, State
+from budaiscaler.domain.explaining import steady
 from budaiscaler.domain.explaining.observations import Factor
 from budaiscaler.domain.explaining.subjects import Subject
-from budaiscaler.domain.memories import INTERVAL_S, TICK_S
-from budaiscaler.domain.readings import Observed
-from budaiscaler.domain.stories import hpas, workload
+from budaiscaler.domain.stories import hpas, steps, workload
 from budaiscaler.domain.stories.hpas import Child, Published
 from budaiscaler.domain.stories.inputs import Inputs, Observer
-from budaiscaler.domain.stories.schema import EventGiven, Story
+from budaiscaler.domain.stories.reading import Story
+from budaiscaler.domain.stories.schema import EventGiven
+from budaiscaler.domain.stories.steps import Step
 from budaiscaler.domain.stories.workload import Workload
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One decision of a story.
-
-    Attributes:
-        at_s: seconds since its start.
-        replicas: as they stood.
-        desired: what is asked for: by the HPA where one acts, else by the decision.
-        acts: whether the replicas are changed to it.
-        rungs: of the decision, and of the HPA.
-        readings: as the decision saw them.
-        placed: replicas that have a node after it.
-        price: of a replica an hour; None where nobody told.
-    """
-
-    at_s: float
-    replicas: Replicas
-    desired: int
-    acts: bool
-    decision: Decision
-    rungs: tuple[Rung, ...]
-    readings: Mapping[str, Observed]
-    placed: int
-    price: float | None
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """Those that changed the value, in the order in which they act."""
-        moved = {rung.stage for rung in self.rungs if rung.before != rung.after}
-        return tuple(stage for stage in Stage if stage in moved and stage is not Stage.FINAL)
-
-    @property
-    def conditions(self) -> dict[str, str]:
-        """Status by type."""
-        return {one.type: one.status for one in self.decision.conditions}
 
 
 def run(story: Story, child: Child, factor: Factor) -> tuple[Step, ...]:
@@ -82,7 +45,7 @@ def run(story: Story, child: Child, factor: Factor) -> tuple[Step, ...]:
         InvalidInputError: an edit makes the scaler one that is invalid.
     """
     told = _Told.begun(story, child, factor)
-    steps = []
+    made = []
     events = sorted(enumerate(story.given.events), key=lambda pair: pair[1].at)
     for at_s in _times(story):
         while events and events[0][1].at <= at_s:
@@ -91,15 +54,8 @@ def run(story: Story, child: Child, factor: Factor) -> tuple[Step, ...]:
         if told.is_due(at_s, told.sample_s) or at_s in _edits(story):
             told.fetch(at_s)
         if told.is_due(at_s, told.decision_s) or at_s in _edits(story):
-            steps.append(told.decides(at_s))
-    return tuple(steps)
-
-
-def cadence_s(strategy: Strategy) -> tuple[float, float]:
-    """Seconds between two samples, and between two decisions."""
-    if strategy is Strategy.KPA:
-        return INTERVAL_S, TICK_S
-    return observations.DECISION_INTERVAL_S, observations.DECISION_INTERVAL_S
+            made.append(told.decides(at_s))
+    return tuple(made)
 
 
 def _edits(story: Story) -> set[float]:
@@ -113,8 +69,8 @@ def _edits(story: Story) -> set[float]:
 def _times(story: Story) -> Iterator[float]:
     """All instants at which something is sampled or decided, whatever strategy an edit chooses."""
     ends_s = story.ends_s()
-    steps = {step for strategy in Strategy for step in cadence_s(strategy)}
-    regular = {step * index for step in steps for index in range(int(ends_s / step) + 1)}
+    every = {one for strategy in Strategy for one in steps.cadence_s(strategy)}
+    regular = {one * index for one in every for index in range(int(ends_s / one) + 1)}
     return iter(sorted(regular | {at for at in _edits(story) if at <= ends_s}))
 
 
@@ -159,12 +115,12 @@ class _Told:
     @property
     def sample_s(self) -> float:
         """Between two samples."""
-        return cadence_s(self.subject.spec.scaling_strategy)[0]
+        return steps.cadence_s(self.subject.spec.scaling_strategy)[0]
 
     @property
     def decision_s(self) -> float:
         """Between two decisions."""
-        return cadence_s(self.subject.spec.scaling_strategy)[1]
+        return steps.cadence_s(self.subject.spec.scaling_strategy)[1]
 
     def is_due(self, at_s: float, every_s: float) -> bool:
         """Whether a regular instant is one of those."""

@@ -34,7 +34,6 @@ STORE = "apiservices.apiregistration.k8s.io"
 TIMEOUT = aiohttp.ClientTimeout(total=10.0, sock_connect=2.0)
 CHECK_EVERY_S = 2.0
 _AGGREGATOR = User(name="system:kube-aggregator", groups=(MASTERS,))
-_REASON = "Passed"
 
 
 class Handed(NamedTuple):
@@ -111,7 +110,9 @@ class Aggregator:
         """Keep the conditions of all APIServices true, until cancelled."""
         while True:
             self._changed.clear()
-            await asyncio.gather(*(self._check(service) for service in self._services()))
+            async with asyncio.TaskGroup() as group:
+                for service in self._services():
+                    group.create_task(self._check(service))
             try:
                 async with asyncio.timeout(CHECK_EVERY_S):
                     await self._changed.wait()
@@ -143,11 +144,12 @@ class Aggregator:
             is_there = self._service(spec["service"]) is not None
             reason = "FailedDiscoveryCheck" if is_there else "ServiceNotFound"
             self._tell(name, "False", reason, f"failing or missing response: {error}")
-        except ValueError as error:
-            self._tell(name, "False", "FailedDiscoveryCheck", f"{path} is no JSON: {error}")
+        except (AttributeError, ValueError) as error:
+            message = f"{path} is no list of resources: {error}"
+            self._tell(name, "False", "FailedDiscoveryCheck", message)
         else:
             self._heard[name] = (resources, True)
-            self._tell(name, "True", _REASON, "all checks passed")
+            self._tell(name, "True", "Passed", "all checks passed")
             return
         self._heard[name] = (resources, False)
 
@@ -156,7 +158,8 @@ class Aggregator:
         service = self.store.find(key)
         if service is None:
             return
-        (condition,) = (service.get("status") or {}).get("conditions") or [{}]
+        known = (service.get("status") or {}).get("conditions") or ()
+        condition: Json = next((one for one in known if one.get("type") == "Available"), {})
         if condition.get("status") == status and condition.get("reason") == reason:
             return
         since = condition.get("lastTransitionTime")
@@ -169,7 +172,8 @@ class Aggregator:
             "message": message,
             "lastTransitionTime": since,
         }
-        self.store.put(key, {**service, "status": {"conditions": [told]}})
+        others = [one for one in known if one.get("type") != "Available"]
+        self.store.put(key, {**service, "status": {"conditions": [*others, told]}})
 
     async def _ask(
         self,

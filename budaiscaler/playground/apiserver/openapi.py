@@ -12,6 +12,9 @@ import json
 from budaiscaler.kube.port import Json
 from budaiscaler.playground.apiserver.kinds import Kind, Kinds
 
+V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""The form in which clients read `/openapi/v2`; an empty body is an empty document of it."""
+
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _ANY: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _TEXTS: Json = {"type": "object", "additionalProperties": {"type": "string"}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import secrets
@@ -16,6 +15,7 @@ from budaiscaler.playground.apiserver import (
     defaults,
     definitions,
     failures,
+    required,
     structural,
     validating,
     versions,
@@ -26,6 +26,7 @@ from budaiscaler.playground.apiserver.kinds import Kind
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _RBAC_NAME = re.compile(r"[^/%]+")
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_FORMS = {dict: "object", list: "list"}
 MAX_NAME = 253
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 """As Kubernetes makes names: without vowels, so that no words come out."""
@@ -64,8 +65,7 @@ def read(kind: Kind, namespace: str, body: Any) -> Json:
     if not isinstance(body, dict):
         raise failures.bad_request("the body is no object")
     metadata = body.get("metadata")
-    if metadata is not None and not isinstance(metadata, dict):
-        raise failures.bad_request("metadata is no object")
+    _check_metadata(metadata)
     told, said = body.get("apiVersion"), body.get("kind")
     if told not in (None, kind.api_version):
         raise failures.bad_request(
@@ -79,7 +79,7 @@ def read(kind: Kind, namespace: str, body: Any) -> Json:
         raise failures.bad_request(
             f"{said} in version {kind.version!r} cannot be handled as a {kind.kind}"
         )
-    metadata = copy.deepcopy(metadata or {})
+    metadata = dict(metadata or {})
     if kind.namespaced and namespace:
         if metadata.get("namespace") not in (None, "", namespace):
             raise failures.bad_request(
@@ -87,9 +87,22 @@ def read(kind: Kind, namespace: str, body: Any) -> Json:
                 "request"
             )
         metadata["namespace"] = namespace
-    whole = {**copy.deepcopy(body), "apiVersion": kind.api_version, "kind": kind.kind}
+    whole = {**body, "apiVersion": kind.api_version, "kind": kind.kind}
     whole["metadata"] = {key: value for key, value in metadata.items() if value is not None}
     return versions.take(kind, whole)
+
+
+def _check_metadata(metadata: Any) -> None:
+    """Refuse metadata of another form; without it every reader would have to look twice."""
+    if metadata is not None and not isinstance(metadata, dict):
+        raise failures.bad_request("metadata is no object")
+    for names, wanted in ((("labels", "annotations"), dict), (("finalizers",), list)):
+        for name in names:
+            if not isinstance((metadata or {}).get(name, None) or wanted(), wanted):
+                raise failures.bad_request(f"metadata.{name} is no {_FORMS[wanted]}")
+    for owner in (metadata or {}).get("ownerReferences") or ():
+        if not isinstance(owner, dict) or not isinstance(owner.get("uid"), str):
+            raise failures.bad_request("an entry of metadata.ownerReferences has no uid")
 
 
 def new(kind: Kind, body: Json, now: str) -> Json:
@@ -173,7 +186,10 @@ def complete(kind: Kind, body: Json, options: Options) -> Json:
         body = structural.default(body, kind.schema)
         causes = validating.check(body, kind.schema)
     else:
-        body, causes = defaults.fill(kind.store, body), []
+        causes = required.check(kind.store, body)
+        if causes:
+            raise failures.invalid(kind, body["metadata"]["name"], causes)
+        body = defaults.fill(kind.store, body)
         if kind.store == definitions.STORE:
             body = definitions.fill(body)
             causes = definitions.check(body)

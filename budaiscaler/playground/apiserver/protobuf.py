@@ -105,6 +105,7 @@ def _read_table(text: str) -> dict[str, dict[int, _Field]]:
 
 _MESSAGES = _read_table(_TABLE)
 _VARINT, _BYTES = 0, 2
+_NUMBERS = ("int", "bool")
 
 
 def decode(raw: bytes) -> Json:
@@ -116,10 +117,11 @@ def decode(raw: bytes) -> Json:
     if not raw.startswith(_MAGIC):
         raise ValueError("it does not begin as Kubernetes' protobuf does")
     envelope = _message("Unknown", raw[len(_MAGIC) :])
-    told = envelope["type"]
-    if told["kind"] not in _MESSAGES:
-        raise ValueError(f"{told['kind']} is not known in protobuf here; send JSON or YAML")
-    return {**told, **_message(told["kind"], base64.b64decode(envelope.get("raw", "")))}
+    told = envelope.get("type") or {}
+    kind = told.get("kind", "")
+    if "metadata" not in {field.name for field in _MESSAGES.get(kind, {}).values()}:
+        raise ValueError(f"{kind} is not known in protobuf here; send JSON or YAML")
+    return {**told, **_message(kind, base64.b64decode(envelope.get("raw", "")))}
 
 
 def _message(name: str, raw: bytes) -> Json:
@@ -140,6 +142,8 @@ def _message(name: str, raw: bytes) -> Json:
 
 
 def _value(kind: str, value: int | bytes) -> Any:
+    if isinstance(value, int) is not (kind in _NUMBERS):
+        raise ValueError(f"a {kind} is written as something else")
     if isinstance(value, int):
         return bool(value) if kind == "bool" else value
     reader = _READERS.get(kind)
@@ -148,7 +152,10 @@ def _value(kind: str, value: int | bytes) -> Any:
 
 def _time(raw: bytes) -> str | None:
     seconds = _message("Time", raw).get("seconds")
-    return times.rfc3339(datetime.fromtimestamp(seconds, UTC)) if seconds else None
+    try:
+        return times.rfc3339(datetime.fromtimestamp(seconds, UTC)) if seconds else None
+    except OverflowError as error:
+        raise ValueError(f"{seconds} s is no time") from error
 
 
 def _int_or_string(raw: bytes) -> int | str:

@@ -56,6 +56,16 @@ class Answer(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+_OK = Answer(200, b"ok", TEXT)
+_CONSTANT = {
+    "/healthz": _OK,
+    "/livez": _OK,
+    "/readyz": _OK,
+    "/version": Answer(200, VERSION),
+    "/openapi/v2": Answer(200, b"", openapi.V2),
+}
+
+
 class Stream(NamedTuple):
     """A watch, and how its events are shown: `Table`, `PartialObjectMetadata`, or whole."""
 
@@ -91,10 +101,8 @@ class Router:
             KubeStatusError: it fails.
         """
         path = request.path.rstrip("/")
-        if path in {"/healthz", "/livez", "/readyz"}:
-            return Answer(200, b"ok", TEXT)
-        if path == "/version":
-            return Answer(200, VERSION)
+        if path in _CONSTANT:
+            return _CONSTANT[path]
         route = requests.route(path)
         if route is None:
             return self._documents(path, request)

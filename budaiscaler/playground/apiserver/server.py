@@ -7,6 +7,7 @@ import json
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -54,7 +55,8 @@ class EmbeddedApiServer:
         )
         self._router = Router(registry, kinds, self._users, self._aggregator, now)
         self._endpoint = Endpoint(self._router, self._users)
-        self._runner: web.ServerRunner | None = None
+        self._connections: web.Server | None = None
+        self._listener: asyncio.Server | None = None
         self._checks: asyncio.Task[None] | None = None
         bootstrap.fill(
             registry,
@@ -75,15 +77,19 @@ class EmbeddedApiServer:
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write_certificates)
         await self._listen()
+        # No TaskGroup: the fixture of a test enters and leaves us in two different tasks.
         self._checks = asyncio.create_task(self._aggregator.run(), name="apiservices")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._checks is not None:
-            self._checks.cancel()
-            await asyncio.gather(self._checks, return_exceptions=True)
-        await self._stop_listening()
-        await self._aggregator.close()
+        try:
+            await self._stop_listening()
+            if self._checks is not None:
+                self._checks.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._checks  # tells of its failure, if it had one
+        finally:
+            await self._aggregator.close()
 
     def kubeconfig(self, path: Path, user: str = "admin") -> Path:
         """Write a kubeconfig with our CA and a token of that user.
@@ -105,6 +111,7 @@ class EmbeddedApiServer:
             "users": [{"name": user, "user": {"token": self._users.token(user)}}],
         }
         path.touch(mode=0o600)
+        path.chmod(0o600)  # also of one that was there
         path.write_text(json.dumps(content, indent=2))
         return path
 
@@ -125,18 +132,25 @@ class EmbeddedApiServer:
     async def _listen(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._directory / "server.crt", self._directory / "server.key")
-        runner = web.ServerRunner(self._endpoint.server(), shutdown_timeout=_CLOSE_WITHIN_S)
-        await runner.setup()
-        await web.TCPSite(runner, HOST, self._port, ssl_context=context, reuse_address=True).start()
-        self._port = runner.addresses[0][1]
+        if self._connections is None:
+            self._connections = self._endpoint.server()
+        # Not by a runner of aiohttp's, which forgets connections whose handshake is under way.
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._connections, HOST, self._port, ssl=context, reuse_address=True
+        )
+        self._port = self._listener.sockets[0].getsockname()[1]
         self._router.address = f"{HOST}:{self._port}"
-        self._runner = runner
 
     async def _stop_listening(self) -> None:
         self.disconnect_watches()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener is not None:
+            for one in self._listener.sockets:
+                asyncio.get_running_loop().remove_reader(one.fileno())
+            await asyncio.sleep(0)  # asyncio loses what it accepted just before it closes
+            self._listener.close()
+            self._listener = None
+        if self._connections is not None:
+            await self._connections.shutdown(_CLOSE_WITHIN_S)
 
     def _write_certificates(self) -> None:
         now = datetime.now(UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +46,11 @@ class Watches:
         watch.begin(self.store)
         self._open.add(watch)
         return watch
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     def close(self, watch: Watch) -> None:
         """Take a watch off the list."""
@@ -126,15 +130,16 @@ class Watch:
             ExpiredError: the version to begin with is forgotten, or the reader is too slow.
         """
         length_s = float(self.query.get("timeoutSeconds") or random.uniform(*LONGEST_S))  # noqa: S311 - jitter
-        ends_at_s = time.monotonic() + length_s
-        bookmark_at_s = time.monotonic() + BOOKMARK_S
+        clock = asyncio.get_running_loop().time
+        ends_at_s = clock() + length_s
+        bookmark_at_s = clock() + BOOKMARK_S
         try:
             while True:
                 while self._pending:
                     yield self._pending.popleft()
                 if self._failure is not None:
                     raise self._failure
-                now_s = time.monotonic()
+                now_s = clock()
                 if self._is_over or now_s >= ends_at_s:
                     return
                 if now_s >= bookmark_at_s:
