@@ -26,6 +26,7 @@ AUDIT_POLICY = Path(__file__).parent / "manifests" / "audit-policy.yaml"
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of this directory."""
     config.addinivalue_line("markers", "last: runs after everything else; it looks back at the run")
+    config.addinivalue_line("markers", "slow: takes minutes; left out of `make e2e`")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

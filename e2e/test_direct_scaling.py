@@ -6,15 +6,10 @@ from budaiscaler.kube.resources import BUDAISCALERS, HPAS
 from e2e.cluster.api import Object
 from e2e.cluster.engine_pages import Load
 from e2e.cluster.engines import Engines
+from e2e.fleets import QUICK
 from e2e.stories import Story
 
 SCALED_S: Final = 40.0
-
-QUICK: Final[Object] = {
-    "scaleUp": {"maxScaleRate": "10"},
-    "scaleDown": {"maxScaleRate": "0.1", "stabilizationWindowSeconds": 1},
-}
-"""Steps that a test can wait for: neither a window nor a rate of a minute holds them up."""
 
 
 def _scaler(story: Story, *sources: Object, **fields: Any) -> Object:
