@@ -88,7 +88,7 @@ def read(kind: Kind, namespace: str, body: Any) -> Json:
             )
         metadata["namespace"] = namespace
     whole = {**body, "apiVersion": kind.api_version, "kind": kind.kind}
-    whole["metadata"] = {key: value for key, value in metadata.items() if value is not None}
+    whole["metadata"] = {k: value for k, value in metadata.items() if value not in (None, {}, [])}
     return versions.take(kind, whole)
 
 
