@@ -36,7 +36,7 @@ generate: $(STAMP) ## Write the generated files
 	$(BIN)/budaiscaler crd > $(CRD)
 
 .PHONY: test
-test: $(STAMP) ## Unit and property tests
+test: $(STAMP) ## Unit, property and integration tests
 	$(BIN)/python -m pytest -n 2 tests
 
 .PHONY: demo
