@@ -43,6 +43,10 @@ test: $(STAMP) ## Unit and property tests
 demo: $(STAMP) ## Everything on a screen, without a cluster; ARGS="--scenario outage" and the like
 	@$(BIN)/budaiscaler demo $(ARGS)
 
+.PHONY: picture
+picture: $(STAMP) ## Picture and transcript of the demo, for the README
+	$(BIN)/python docs/make_demo_picture.py
+
 .PHONY: e2e-build
 e2e-build: $(STAMP) ## Build the control plane of the end-to-end tests, or say what that needs
 	$(BIN)/python -m e2e.cluster build

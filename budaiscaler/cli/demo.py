@@ -7,12 +7,12 @@ import asyncio
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budaiscaler.cli.base import Commands
-from budaiscaler.runtime import durations
+from budaiscaler.runtime import durations, logs
 from budaiscaler.runtime.clock import MOST_SPEED
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ async def _show(options: Options, arguments: argparse.Namespace) -> None:
     wants_screen = not (arguments.headless or as_json) and sys.stdout.isatty()
     if wants_screen and await _show_on_screen(options):
         return
+    logs.configure("error")
     from budaiscaler.playground.demo import headless  # noqa: PLC0415 - other commands need none
 
     told = sys.stderr if as_json else sys.stdout
@@ -127,7 +128,12 @@ async def _show_on_screen(options: Options) -> bool:
     except ImportError:
         print("for a screen: pip install 'budaiscaler[demo]'", file=sys.stderr)
         return False
-    with Live("budaiscaler demo is starting …", screen=True, auto_refresh=False) as live:
+    with (
+        (options.directory / "log").open("w") as log,
+        redirect_stderr(log),  # a line of it would tear the screen
+        Live("budaiscaler demo is starting …", screen=True, auto_refresh=False) as live,
+    ):
+        logs.configure("error")
         live.refresh()
         from budaiscaler.playground.demo import watching  # noqa: PLC0415 - needs rich
 

@@ -116,7 +116,7 @@ async def catalogue(
     pods = HttpFetcher(
         guard=guard, deadline_s=options.timeout_s, clock=clock.monotonic, limits=LIMITS
     )
-    pages = Pages(pods, options.timeout_s, clock.monotonic)
+    pages = Pages(pods, options.timeout_s, clock.monotonic, clock.speed)
     resource = ResourceSource(kube, clock=clock.monotonic, wall_clock=clock.wall)
     custom = CustomSource(kube, clock=clock.monotonic, wall_clock=clock.wall)
     try:

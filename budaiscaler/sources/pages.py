@@ -150,14 +150,23 @@ class Pages:
         fetcher: made with `LIMITS`.
         turn_s: longest wait for a turn.
         clock: monotonic seconds.
+        speed: how many of them pass in a real second. What nobody asks for is forgotten after real
+            ones: names that are still on their way must not be.
     """
 
-    def __init__(self, fetcher: Fetcher, turn_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        turn_s: float,
+        clock: Callable[[], float],
+        speed: float = 1.0,
+    ) -> None:
         self.fetches = 0
         self.flights = Flights()
         self._fetcher = fetcher
         self._turn_s = turn_s
         self._clock = clock
+        self._forget_after_s = FORGET_AFTER_S * speed
         self._pods: dict[Address, _Pod] = {}
         self._turns = {
             True: asyncio.Semaphore(ANSWERING),
@@ -225,15 +234,15 @@ class Pages:
         return body
 
     def _prune(self, now_s: float) -> None:
-        if now_s - self._pruned_at_s < FORGET_AFTER_S:
+        if now_s - self._pruned_at_s < self._forget_after_s:
             return
         self._pruned_at_s = now_s
         for address, pod in list(self._pods.items()):
-            if pod.flight is None and now_s - pod.asked_at_s > FORGET_AFTER_S:
+            if pod.flight is None and now_s - pod.asked_at_s > self._forget_after_s:
                 del self._pods[address]
                 continue
             for name, asked_at_s in list(pod.wanted.items()):
-                if now_s - asked_at_s > FORGET_AFTER_S:
+                if now_s - asked_at_s > self._forget_after_s:
                     del pod.wanted[name]
 
 

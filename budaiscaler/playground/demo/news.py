@@ -87,6 +87,10 @@ def _line(event: Json) -> Line:
 def since(at: datetime, began_at: datetime | None) -> str:
     """A time of the story, as hours, minutes and seconds since it began."""
     if began_at is None or at < began_at:
-        return " 0:00:00"
-    seconds = (at - began_at) // timedelta(seconds=1)
+        return clock(0)
+    return clock((at - began_at) // timedelta(seconds=1))
+
+
+def clock(seconds: int) -> str:
+    """So many seconds, as hours, minutes and seconds."""
     return f"{seconds // 3600:2}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from budaiscaler.playground.demo.board import TWIN, Row
-from budaiscaler.playground.demo.news import Line, since
+from budaiscaler.playground.demo.news import Line, clock
 
 _BARS = "▁▂▃▄▅▆▇█"
 KEYS = (
@@ -33,7 +33,7 @@ class View:
     Attributes:
         title: of the scenario, with its speed and seed.
         about: what there is to see.
-        now: time of the story.
+        second: of the story.
         began_at: when it began; None before.
         sent: requests in each of the last seconds.
         is_broken: whether the metrics are broken.
@@ -44,7 +44,7 @@ class View:
 
     title: str
     about: str
-    now: datetime
+    second: int
     began_at: datetime | None
     sent: Sequence[int]
     is_broken: bool
@@ -61,7 +61,7 @@ def draw(view: View) -> RenderableType:
 def _head(view: View) -> RenderableType:
     line = Text()
     line.append(view.title, style="bold")
-    line.append(f"  {since(view.now, view.began_at).strip()}", style="cyan")
+    line.append(f"  {clock(view.second).strip()}", style="cyan")
     if view.began_at is None:
         line.append("  adapter and controller are starting …", style="yellow")
     elif view.sent:

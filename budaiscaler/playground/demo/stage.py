@@ -138,11 +138,12 @@ async def opened(options: Options) -> AsyncIterator[Stage]:
         port = _free_port()
         for collection, body in manifests.installed(port):
             await kube.create(collection, body)
-        kubelet = Kubelet(kube, _network(), Starts(options.start_up_s, options.seed), story.now)
+        servers = await stack.enter_async_context(Servers())
+        starts = Starts(options.start_up_s, options.seed)
+        kubelet = Kubelet(kube, _network(), starts, story.now, servers.answers)
         kubelet.is_in_a_hurry = True
         names = random.Random(f"names-{options.seed}")  # noqa: S311 - a seed is the point
         machinery = Machinery(kube, WorkloadControllers(kube, names), kubelet, clock)
-        servers = await stack.enter_async_context(Servers())
         incidents = Incidents(kube, Recorder(kube, "playground", "demo", clock.wall))
         play = _play(options, clock, machinery, servers, incidents.happen)
         recorder = Recorder(kube, MANAGER, "demo", clock.wall)
@@ -229,7 +230,7 @@ def _ready(play: Play, name: str) -> int:
 
 def _network() -> IPv4Network:
     """Addresses for pods, others for each demo on this machine."""
-    return IPv4Network(f"127.{64 + os.getpid() % 128}.0.0/16")
+    return IPv4Network(f"127.{64 + os.getpid() % 64}.0.0/16")
 
 
 def _free_port() -> int:

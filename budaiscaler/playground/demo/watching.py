@@ -86,7 +86,7 @@ class Watch:
         return View(
             title=title(options),
             about=options.scenario.about,
-            now=on.story.now(),
+            second=play.second,
             began_at=on.began_at,
             sent=list(self.sent),
             is_broken=play.servers.is_broken,

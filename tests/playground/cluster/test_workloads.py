@@ -160,6 +160,19 @@ async def test_where_there_is_no_room_pods_wait(world: World) -> None:
     assert await world.ready("chat") == 3
 
 
+async def test_a_pod_is_ready_when_its_server_answers(world: World) -> None:
+    """However long ago its model was loaded: as a readiness probe has it."""
+    answering: set[str] = set()
+    world.kubelet.answers = answering.__contains__
+    await world.add("chat", 2)
+    await world.passes()
+    await world.passes(after_s=200)
+    assert await world.ready("chat") == 0
+    answering.add((await world.pods("chat"))[0]["status"]["podIP"])
+    await world.passes()
+    assert await world.ready("chat") == 1
+
+
 async def test_those_of_the_beginning_need_not_wait(world: World) -> None:
     """In a hurry, pods are ready in the pass after that which placed them."""
     world.kubelet.is_in_a_hurry = True
