@@ -9,6 +9,7 @@ import pytest
 from budaiscaler.domain.errors import InvalidObjectError
 from budaiscaler.kube.port import Json, PatchType
 from budaiscaler.kube.resources import DEPLOYMENTS
+from tests.contract import crds
 from tests.contract.server import ApiServer
 
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -86,6 +87,18 @@ async def test_patch_of_a_version(api: ApiServer) -> None:
 
     answer.refusal(409, "Conflict")
     await api.kube.patch(api.widget_path(), {"spec": {"color": "green"}}, PatchType.MERGE)
+
+
+async def test_nothing_left(api: ApiServer) -> None:
+    """Labels, annotations and finalizers of which nothing is left are not there at all."""
+    body = crds.widget()
+    body["metadata"] |= {"labels": {}, "annotations": {"a": "b"}, "finalizers": []}
+    made = await api.kube.create(api.widgets(), body)
+    change = {"metadata": {"annotations": {"a": None}}}
+    changed = await api.kube.patch(api.widget_path(), change, PatchType.MERGE)
+
+    assert not {"labels", "finalizers"} & made["metadata"].keys()
+    assert "annotations" not in changed["metadata"]
 
 
 @pytest.mark.parametrize(

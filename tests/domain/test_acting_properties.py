@@ -138,3 +138,13 @@ def test_what_was_asked_for_is_remembered(world: World) -> None:
     assert world.spec.mode is Mode.AUTO
     assert state.asked == decision.desired_replicas
     assert set(state.kpa) <= {source.key for source in world.spec.metrics_sources}
+
+
+@given(strategies.acting_worlds())
+def test_a_second_look_at_once_changes_nothing(world: World) -> None:
+    """Inside a window, and everywhere else: who decides twice on the same, decides the same."""
+    first, state = decide(world.spec, world.observation, world.state, NOON)
+    second, after = decide(world.spec, world.observation, state, NOON)
+    assert second.desired_replicas == first.desired_replicas
+    third, again = decide(world.spec, world.observation, after, NOON)
+    assert (third, again) == (second, after)

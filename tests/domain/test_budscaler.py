@@ -198,6 +198,32 @@ def test_a_gate_does_not_stay_closed_for_ever() -> None:
     assert story.step(6, {"queue": 10.5}, ready=5, after_s=600).desired_replicas == 10
 
 
+def test_who_has_no_place_does_not_close_a_gate() -> None:
+    """Two that no node takes do not start; with one that does it is closed."""
+    gates = {"startingPods": {"maxStartingPods": 1}, "maxScaleRate": "10"}
+    spec = _spec(samples.total(), behavior={"scaleUp": gates})
+    for ready, desired in ((4, 10), (3, 6)):
+        decision = Story(spec).step(6, {"queue": 10.5}, ready=ready, unschedulable=2)
+        assert decision.desired_replicas == desired
+
+
+@pytest.mark.parametrize(
+    ("load", "desired"),
+    [
+        pytest.param(11.9, 10, id="up-inside"),
+        pytest.param(12.5, 12, id="up-outside"),
+        pytest.param(9.6, 10, id="down-inside"),
+        pytest.param(9.0, 9, id="down-outside"),
+    ],
+)
+def test_each_direction_has_its_tolerance(load: float, desired: int) -> None:
+    """A fifth on the way up, and a twentieth on the way down."""
+    behavior = samples.tolerance("0.2", "0.05")
+    behavior["scaleDown"]["stabilizationWindowSeconds"] = 0
+    decision = _settled(_spec(samples.total(), behavior=behavior), 10, {"queue": load})
+    assert decision.desired_replicas == desired
+
+
 @pytest.mark.parametrize(
     ("source", "desired"),
     [
