@@ -26,6 +26,7 @@ from budaiscaler.playground.apiserver.kinds import Kind
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _RBAC_NAME = re.compile(r"[^/%]+")
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _FORMS = {dict: "object", list: "list"}
 MAX_NAME = 253
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
@@ -88,7 +89,8 @@ def read(kind: Kind, namespace: str, body: Any) -> Json:
             )
         metadata["namespace"] = namespace
     whole = {**body, "apiVersion": kind.api_version, "kind": kind.kind}
-    whole["metadata"] = {key: value for key, value in metadata.items() if value is not None}
+    # What is empty is left out, of the metadata of every kind.
+    whole["metadata"] = {key: value for key, value in metadata.items() if value not in _EMPTY}
     return versions.take(kind, whole)
 
 
