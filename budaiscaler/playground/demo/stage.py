@@ -61,6 +61,7 @@ class Stage:
         play: what moves.
         log: what the servers told.
         servers: the real ones.
+        kubelet: that makes pods ready; those of the beginning at once.
         began_at: when the story began; None before.
     """
 
@@ -109,7 +110,7 @@ class Stage:
         except TimeoutError as error:
             raise PlaygroundError(
                 f"adapter and controller did not evaluate every scaler within {READY_WITHIN_S:g} "
-                "s; is this machine very busy? "
+                "s: this machine is very busy, or they cannot start; --headless shows what they log"
             ) from error
 
     async def _is_ready(self) -> bool:
