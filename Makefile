@@ -36,12 +36,16 @@ generate: $(STAMP) ## Write the generated files
 	$(BIN)/budaiscaler crd > $(CRD)
 
 .PHONY: test
-test: $(STAMP) ## Unit and property tests
+test: $(STAMP) ## Unit, property and integration tests
 	$(BIN)/python -m pytest -n 2 tests
 
 .PHONY: demo
 demo: $(STAMP) ## Everything on a screen, without a cluster; ARGS="--scenario outage" and the like
 	@$(BIN)/budaiscaler demo $(ARGS)
+
+.PHONY: picture
+picture: $(STAMP) ## Picture and transcript of the demo, for the README
+	$(BIN)/python docs/make_demo_picture.py
 
 .PHONY: e2e-build
 e2e-build: $(STAMP) ## Build the control plane of the end-to-end tests, or say what that needs
@@ -49,6 +53,10 @@ e2e-build: $(STAMP) ## Build the control plane of the end-to-end tests, or say w
 
 .PHONY: e2e
 e2e: e2e-build ## End-to-end tests against a real control plane and a real Prometheus
+	$(BIN)/python -m pytest -m "not slow" e2e
+
+.PHONY: e2e-full
+e2e-full: e2e-build ## All of them, those that take minutes too
 	$(BIN)/python -m pytest e2e
 
 .PHONY: e2e-up

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-from bench import extraction, fleet, load, scraping
+from bench import controlling, deciding, extraction, fleet, load, scraping
 from bench.fleet import Fleet
 from bench.load import Measured
 from e2e.cluster import ports
@@ -29,12 +29,15 @@ DIFFERENT = 20
 """Queries of the steady scalers."""
 ROUNDS = 5
 ROUND_S = 8
+JUDGED_SCALERS = 1000
 
 
 def main() -> None:
     """Measure, and print a line a claim."""
     load.ensure()
+    _decisions()
     _pods()
+    _controller()
     with tempfile.TemporaryDirectory(prefix="bench-") as name, fleet.running(Path(name)) as running:
         asyncio.run(running.grow(0, STEADY_SCALERS))
         _say(f"{STEADY_SCALERS} scalers created; settling for {SETTLE_S} s")
@@ -46,6 +49,27 @@ def main() -> None:
         _merged_queries(running)
         _serving(running, Path(name))
         _report("adapter, resident, MiB", f"{running.resident_mib():.0f}", "below 200")
+
+
+def _decisions() -> None:
+    took = deciding.measure()
+    title = "decide(), a BudScaler of 3 sources and a schedule: median, us"
+    _report(title, f"{took.median_us:.0f}", "below 300")
+    _say(f"the slowest hundredth takes {took.p99_us:.0f} us or more")
+
+
+def _controller() -> None:
+    for cost in controlling.measure():
+        title = f"controller, {cost.scalers} scalers on one core:"
+        is_judged = cost.scalers == JUDGED_SCALERS
+        for what, value, wanted in (
+            ("evaluations in an interval, each", f"{cost.rounds:.2f}", "at least 0.9"),
+            ("p99 from due to reported, s", f"{cost.p99_s:.2f}", "below 1"),
+            ("resident, MiB", f"{cost.resident_mib:.0f}", "below 300"),
+            ("cores", f"{cost.cores:.2f}", ""),
+        ):
+            _report(f"{title} {what}", value, wanted if is_judged else "")
+        _say(f"the slowest of them took {cost.slowest_s:g} s at most")
 
 
 def _pods() -> None:

@@ -76,7 +76,7 @@ def running(directory: Path) -> Iterator[Fleet]:
         cluster = stack.enter_context(ControlPlane(directory, Settings(pod_cidr=POD_CIDR)))
         prometheus = stack.enter_context(RealPrometheus(directory / "prometheus"))
         exporter = stack.enter_context(Exporter())
-        stack.enter_context(_noise(exporter))
+        stack.enter_context(noise(exporter, LOAD))
         for number in range(MODELS_FROM, 2 * MODELS_FROM):
             exporter.set("model_load", LOAD, model=f"m{number}")
         prometheus.scrape(exporter.target)
@@ -91,13 +91,14 @@ def running(directory: Path) -> Iterator[Fleet]:
 
 
 @contextmanager
-def _noise(exporter: Exporter) -> Iterator[None]:
+def noise(exporter: Exporter, load: float) -> Iterator[None]:
+    """A load that moves by a percent, as a steady one does."""
     ended = threading.Event()
 
     def change() -> None:
         source = random.Random(7)
         while True:
-            exporter.set("queue_depth", LOAD * source.uniform(1 - NOISE, 1 + NOISE))
+            exporter.set("queue_depth", load * source.uniform(1 - NOISE, 1 + NOISE))
             if ended.wait(1):
                 return
 

@@ -8,6 +8,8 @@ import time
 from prometheus_client import CollectorRegistry
 
 from budaiscaler.evaluator.acting import Actuator
+from budaiscaler.evaluator.cadence import Cadence
+from budaiscaler.evaluator.deletion_costs import DeletionCosts
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.evaluator.scalers import project_scaler
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
@@ -67,8 +69,9 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
         wall_clock=clock.wall,
         speed=clock.speed,
         least_interval_s=clock.least_interval_s,
+        kpa=Cadence(settings.kpa_interval, settings.kpa_sample_interval),
         gpu=sources.gpu,
-        actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder),
+        actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder, DeletionCosts(kube)),
     )
     election = Election(
         kube,

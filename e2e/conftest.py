@@ -26,6 +26,7 @@ AUDIT_POLICY = Path(__file__).parent / "manifests" / "audit-policy.yaml"
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of this directory."""
     config.addinivalue_line("markers", "last: runs after everything else; it looks back at the run")
+    config.addinivalue_line("markers", "slow: takes minutes; left out of `make e2e`")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,8 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if item.path.name.startswith("test_harness"):
-        return 0  # they take the cluster apart, before anything of ours runs on it
+    if item.path.name.startswith(("test_contract", "test_harness")):
+        return 0  # they bring APIs that fail, or take the cluster apart, before ours run on it
     return 2 if item.get_closest_marker("last") else 1
 
 

@@ -69,6 +69,7 @@ VALUE = say("targetValue must be")
 PROMQL = say("promQL must be set")
 TOLERANCE = say("tolerance must be")
 ENDPOINT = say("endpoint must be")
+PROMETHEUS = say("the endpoint of a prometheus")
 HEADERS = say("headers must have")
 EXTERNAL = (f"{SOURCE}.metricSourceType", "external")
 
@@ -108,7 +109,14 @@ FINE = [
         pytest.param(put(EXTERNAL, (f"{SOURCE}.endpoint", text)), id=f"external-{text}")
         for text in ("", "http://a", "HTTPS://a.b:1/c?d#e", "a:80/b", "http://[::1]:1", "ü.example")
     ),
-    pytest.param(put((f"{SOURCE}.endpoint", "ftp://a")), id="prometheus-is-told-later"),
+    *(
+        pytest.param(put((f"{SOURCE}.endpoint", text)), id=f"prometheus-{text}")
+        for text in ("", "https://u:p@a.b:65535/c/", "a:80", "[::1]")
+    ),
+    pytest.param(
+        put((f"{SOURCE}.endpoint", "ftp://a"), (f"{SOURCE}.metricSourceType", "pod")),
+        id="endpoint-without-effect",
+    ),
     pytest.param(put((f"{SOURCE}.headers", {})), id="no-headers"),
     pytest.param(put((f"{SOURCE}.headers", {"X-A": "b c", "Host": ""})), id="headers"),
     pytest.param(put((f"{SOURCE}.headers", {f"h{n}": "v" for n in range(16)})), id="most-headers"),
@@ -186,14 +194,31 @@ BROKEN_RULES = [
             "http://",
             "http:///a",
             "http://a:b",
+            "http://a:0",
+            "http://a:65536",
             "a b",
             "http://a\n",
             "http://[a",
         )
     ),
     *(
+        pytest.param(put((f"{SOURCE}.endpoint", text), *type_), PROMETHEUS, id=f"{text!r}-{said}")
+        for text in ("ftp://a", "http://a?b", "a/#", "http://a:65536")
+        for said, type_ in (
+            ("said", [(f"{SOURCE}.metricSourceType", "prometheus")]),
+            ("guessed", []),
+        )
+    ),
+    *(
         pytest.param(put((f"{SOURCE}.headers", headers)), HEADERS, id=f"headers-{headers!r}")
-        for headers in ({"a b": ""}, {"": "a"}, {"a": "b\r\nc: d"}, {"a": "b\n"}, {"ä": ""})
+        for headers in (
+            {"a b": ""},
+            {"": "a"},
+            {"a": "b\r\nc: d"},
+            {"a": "b\n"},
+            {"ä": ""},
+            {"a": "ä"},
+        )
     ),
     *(
         pytest.param(put((f"{SOURCE}.headers", {name: "1"})), HEADERS, id=f"header-{name}")

@@ -18,7 +18,7 @@ BAD = {
         "UnknownHost",
         ("prometheus.nowhere.invalid", "check endpoint for a typo"),
     ),
-    "no-url": ({"endpoint": "ftp://prometheus"}, "BadEndpoint", ("no http or https URL",)),
+    "no-url": ({"endpoint": "http://[:::]:9090"}, "BadEndpoint", ("no http or https URL",)),
     "range": (
         {"promQL": "queue_depth[5m]"},
         "BadQuery",

@@ -211,11 +211,13 @@ def test_older_scaler_wins(story: Story) -> None:
             "AbleToScale", "False", "ConflictDetected", name="second"
         )
         complaint = story.wait_for_event("ConflictDetected", name="second")
+        story.wait_for_condition("Ready", "False", "ConflictDetected", name="second")
         held, rival = list(replicas.values), story.hpa("second-hpa")
         story.delete()
         story.wait_for_hpa(name="second-hpa")
         replicas.wait_for(6, timeout_s=SETTLE_S)
         story.wait_for_condition("AbleToScale", "True", "HPAOwned", name="second")
+        story.wait_for_condition("Ready", "True", "ScalerReady", name="second")
 
     assert "BudAIScaler chat is older" in message
     assert complaint["type"] == "Warning"

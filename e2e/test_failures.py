@@ -1,28 +1,16 @@
-"""What goes wrong in a fleet, and takes nobody away: each ends in replicas and a condition."""
+"""What goes wrong with numbers, and takes nobody away: each ends in replicas and a condition.
+
+What goes wrong with pods and nodes is in `test_strategies`.
+"""
 
 import time
-from contextlib import ExitStack
 from typing import Final
 
-from budaiscaler.kube.resources import BUDAISCALERS, DEPLOYMENTS, PODS
-from e2e.cluster.api import Object
-from e2e.cluster.engine_pages import Load
-from e2e.cluster.engines import Engines
+from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.stories import SYNC_S, Story
 
 SCALED_S: Final = 40.0
 HUGE: Final = 1e300
-
-
-def _engine(port: int, **fields: object) -> Object:
-    """A total over the pods: the one that a lost pod takes its share of away with it."""
-    return {
-        "targetMetric": "requests_running",
-        "targetValue": "10",
-        "targetType": "AverageValue",
-        "inferenceEngineConfig": {"engineType": "vllm", "metricsPort": port},
-        **fields,
-    }
 
 
 def _wants(story: Story, replicas: int, name: str = "chat") -> None:
@@ -75,6 +63,20 @@ def test_half_of_the_scrape_targets_are_gone(story: Story) -> None:
         held = list(replicas.values)
     assert "2 of 4 contribute" in message
     assert held == [4]
+    story.wait_for_event("PartialData")
+
+
+def test_a_fallback(story: Story) -> None:
+    """A source that never spoke asks for what its fallback says, and that is told once."""
+    story.deploy(replicas=2)
+    story.create(
+        story.scaler(metricsSources=[story.source(fallback={"after": "5s", "replicas": 4})])
+    )
+    story.wait_for_ready(4, timeout_s=SCALED_S)
+    story.wait_for_condition("Fallback", "True", "SourceWithoutData")
+    story.wait_for_event("Fallback")
+    time.sleep(3 * SYNC_S)
+    assert len(story.events("Fallback")) == 1
 
 
 def test_a_number_beyond_all_reason(story: Story) -> None:
@@ -84,47 +86,3 @@ def test_a_number_beyond_all_reason(story: Story) -> None:
     story.create(story.scaler(maxReplicas=5))
     story.wait_for_ready(5, timeout_s=SCALED_S)
     story.wait_for_condition("ScalingLimited", "True", "TooManyReplicas")
-
-
-def test_a_third_of_the_pods_lost_and_a_rollout(story: Story) -> None:
-    """Neither pods that become unready nor a rollout with its surge ever lower what is wanted."""
-    with ExitStack() as stack:
-        fleet = {}
-        for name in ("lost", "rolled"):
-            story.deploy(name, replicas=10)
-            engines = stack.enter_context(Engines.of(story.api, story.namespace, name, "vllm"))
-            fleet[name] = engines
-            engines.wait_for(10)
-            engines.give_each(Load(running=10))
-            source = _engine(engines.port)
-            story.create(story.scaler(name, metricsSources=[source]))
-        for name in fleet:
-            story.wait_for_hpa(name=f"{name}-hpa")
-            _wants(story, 10, name)
-        histories = {name: stack.enter_context(story.replicas(name)) for name in fleet}
-        for pod in fleet["lost"].pods()[:3]:
-            path = PODS.item(story.namespace, pod, "status")
-            unready = {"type": "Ready", "status": "False"}
-            story.api.patch(path, {"status": {"conditions": [unready]}})
-        story.wait_for(
-            DEPLOYMENTS.item(story.namespace, "lost"),
-            lambda found: found["status"].get("readyReplicas") == 7,
-            "three pods to be lost",
-        )
-        # The load is that of the pods that were there, so what the surge adds is not load.
-        fleet["rolled"].share(Load(running=100))
-        template = {"metadata": {"annotations": {"rolled": "out"}}}
-        story.api.patch(
-            DEPLOYMENTS.item(story.namespace, "rolled"), {"spec": {"template": template}}
-        )
-        story.wait_for(
-            DEPLOYMENTS.item(story.namespace, "rolled"),
-            lambda found: found["status"].get("updatedReplicas") == 10,
-            "the rollout to be over",
-            timeout_s=60,
-        )
-        story.wait_for_ready(10, "rolled", timeout_s=60)
-        time.sleep(3 * SYNC_S)
-        seen = {name: list(history.values) for name, history in histories.items()}
-    assert seen["lost"] == [10]
-    assert seen["rolled"] == [10]

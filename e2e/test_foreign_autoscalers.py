@@ -56,6 +56,7 @@ def test_foreign_hpa_wins(loaded: Story) -> None:
         message = loaded.wait_for_condition("AbleToScale", "False", "ForeignAutoscaler")
         complaint = loaded.wait_for_event("ForeignAutoscaler")
         loaded.wait_for_load(4)
+        loaded.wait_for_condition("Ready", "False", "ForeignAutoscaler")
         time.sleep(3 * SYNC_S)
         held, seen = list(replicas.values), {name for name, _ in filter(None, hpas.values)}
         loaded.api.delete(HPAS.item(loaded.namespace, "theirs"))

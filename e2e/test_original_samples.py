@@ -1,38 +1,42 @@
-"""Story: what was written for the original is accepted as it is, and each of it is told about."""
+"""Story: what was written for the original is accepted as it is, and does what it asks for.
 
-from pathlib import Path
-from typing import Any
+All samples play at the same time, each in a namespace of its own. Nothing of them is changed but
+the namespace, and the names of servers for which there is no DNS here: they become addresses.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
 
 import pytest
-import yaml
 
-from budaiscaler.kube.resources import BUDAISCALERS
-from e2e.cluster.api import Object
+from budaiscaler.kube.resources import BUDAISCALERS, DEPLOYMENTS, PODS
+from e2e import stories
+from e2e.cluster import dcgm, metrics_apis, serving, workloads
+from e2e.cluster.api import History, Object
+from e2e.cluster.dcgm import Gpu
+from e2e.cluster.engine_pages import Load
+from e2e.cluster.engines import Engines
+from e2e.cluster.exporter import Exporter
 from e2e.cluster.installation import Running, condition
+from e2e.cluster.prometheus import RealPrometheus
+from e2e.samples import PARTS, Part, load_samples
 from e2e.stories import Story
 from tests import rules
 
-ORIGINAL = Path(__file__).parents[1] / "manifests" / "samples" / "original"
-STRICT = "fieldValidation=Strict"
-
-
-def _sample(file: Path) -> Object:
-    loaded: Object = yaml.safe_load(file.read_text())
-    return loaded
-
-
-SAMPLES = {file.stem: _sample(file) for file in sorted(ORIGINAL.glob("*.yaml"))}
-OF_HPA = [name for name, o in SAMPLES.items() if o["spec"]["scalingStrategy"] == "HPA"]
-
-WITHOUT_EFFECT = {
-    "chart-era": (
-        "gpuConfig.vgpuEnabled",
-        "costConfig",
-        "predictionConfig",
-        "multiClusterConfig",
-    ),
-}
-"""What is named of samples of the HPA strategy; of the others nothing is."""
+STRICT: Final = "fieldValidation=Strict"
+SAMPLES: Final = load_samples()
+POLL_S: Final = 1.0
+"""Between two looks of the servers of a sample at its pods; there are many."""
+PLAYED_S: Final = 100.0
+"""The longest window upwards is 45 s."""
+WINDOW_S: Final = 300
+"""Of the rates in the samples."""
+REQUESTS_PER_S: Final = 350
+OF_SPECS: Final = {"UnitAssumed", "SignalWarning"}
+"""Warnings of how a scaler is written, whatever happens."""
 
 STATUS: Object = {
     "actualScale": 2,
@@ -154,39 +158,191 @@ def test_a_field_that_nobody_knows_is_refused(budaiscaler: Running) -> None:
     assert "dcgmEndpiont" in answer.json()["message"]
 
 
-@pytest.mark.parametrize("name", OF_HPA)
-def test_one_of_the_hpa_strategy_is_evaluated(story: Story, name: str) -> None:
-    """It is read, its sources are asked, and what has no effect is named."""
-    sample = _placed(name, story.namespace)
-    story.deploy(sample["spec"]["scaleTargetRef"]["name"])
-    story.api.create(f"{BUDAISCALERS.collection(story.namespace)}?{STRICT}", sample)
-    found = story.wait_for(
-        BUDAISCALERS.item(story.namespace, sample["metadata"]["name"]),
-        lambda o: condition(o, "ScalingActive") is not None and o["status"].get("sources"),
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A sample that plays.
+
+    Attributes:
+        replicas: of its workload, from before it came.
+    """
+
+    story: Story
+    part: Part
+    replicas: History[int]
+
+    @property
+    def name(self) -> str:
+        """Of the scaler."""
+        sample = SAMPLES[self.story.namespace.removeprefix("sample-")]
+        return str(sample["metadata"]["name"])
+
+
+@pytest.fixture(scope="module")
+def playing(
+    budaiscaler: Running, prometheus: RealPrometheus, exporter: Exporter
+) -> Iterator[dict[str, Playing]]:
+    """All samples on workloads of their own, fed with what they ask for."""
+    with ExitStack() as stack:
+        _count(exporter, 0)
+        prometheus.wait_for_value('sum(http_requests_total{app="myapp"})', 0)
+        metrics = stack.enter_context(metrics_apis.serving(budaiscaler.cluster, budaiscaler.api))
+        found = {}
+        for name, part in PARTS.items():
+            namespace = f"sample-{name}"
+            stack.enter_context(stories.namespaced(budaiscaler.api, namespace))
+            story = Story(budaiscaler, prometheus, exporter, namespace)
+            target = SAMPLES[name]["spec"]["scaleTargetRef"]["name"]
+            metrics.loads[namespace, target, "cpu"] = part.cores
+            metrics.loads[namespace, target, "memory"] = 1.0
+            _deploy(story, target, part.before)
+            found[name] = Playing(story, part, stack.enter_context(story.replicas(target)))
+            if part.page is not None:
+                servers = Engines(story.api, namespace, target, part.page, part.port, poll_s=POLL_S)
+                stack.enter_context(servers).share(Load(running=part.load))
+        for name, play in found.items():
+            play.story.wait_for_ready(
+                play.part.before, SAMPLES[name]["spec"]["scaleTargetRef"]["name"]
+            )
+        _count(exporter, WINDOW_S * REQUESTS_PER_S)
+        servers_of = _servers(stack, found)
+        for name, play in found.items():
+            sample = _at_home(_placed(name, play.story.namespace), servers_of)
+            path = f"{BUDAISCALERS.collection(play.story.namespace)}?{STRICT}"
+            play.story.api.create(path, sample)
+        yield found
+        for series in ("http_requests_total", "vllm_request_latency_bucket"):
+            exporter.clear(series)
+
+
+def _count(exporter: Exporter, requests: float) -> None:
+    """Set the counters of which samples take the rate over five minutes."""
+    exporter.set("http_requests_total", requests, app="myapp")
+    for bound in ("1000", "+Inf"):
+        labels = {"namespace": "ai-production", "pod": "a", "le": bound}
+        exporter.set("vllm_request_latency_bucket", requests, **labels)
+
+
+def _deploy(story: Story, name: str, replicas: int) -> None:
+    body = workloads.deployment(story.namespace, name, replicas)
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"requests": {"cpu": "1", "memory": "100Mi"}}
+    story.api.create(DEPLOYMENTS.collection(story.namespace), body)
+
+
+def _servers(stack: ExitStack, playing: dict[str, Playing]) -> dict[str, str]:
+    """Start what is asked beside pods; gives what stands for each server that a sample names."""
+    story = playing["full"].story
+    gpus = {name: list(_gpus(play)) for name, play in playing.items() if play.part.gpu is not None}
+    nodes = {node for found in gpus.values() for node, _ in found}
+    exporters = stack.enter_context(dcgm.on_nodes(story.api, story.namespace, nodes))
+    central = stack.enter_context(Exporter())
+    for name, found in gpus.items():
+        for node, gpu in found:
+            dcgm.tell(central if name == "readme-gpu" else exporters[node], gpu)
+    shared = serving.Server(lambda: _share(playing["test-policy"]))
+    stack.callback(shared.stop)
+    shared.start()
+    return {
+        "prometheus.monitoring:9090": story.prometheus.url.removeprefix("http://"),
+        "dcgm-exporter:9400": central.target,
+        "mock-vllm-metrics.llm-test.svc.cluster.local:8000": shared.target,
+    }
+
+
+def _gpus(play: Playing) -> Iterator[tuple[str, Gpu]]:
+    """The GPU of each pod, and the node that it is on."""
+    memory, busy = play.part.gpu or (0, 0)
+    for pod in play.story.api.get(PODS.collection(play.story.namespace))["items"]:
+        name = pod["metadata"]["name"]
+        gpu = Gpu(f"GPU-{name}", play.story.namespace, name, memory=memory, busy=busy)
+        yield pod["spec"]["nodeName"], gpu
+
+
+def _share(play: Playing) -> serving.Answer:
+    """What a gateway answers that knows how many pods share its load."""
+    replicas = play.replicas.values[-1] or 1
+    document = {"vllm:gpu_cache_usage_perc": play.part.load / replicas, "other": 1}
+    return serving.Answer(200, "application/json", json.dumps(document))
+
+
+def _at_home(sample: Object, servers: dict[str, str]) -> Object:
+    text = json.dumps(sample)
+    for name, target in servers.items():
+        text = text.replace(name, target)
+    placed: Object = json.loads(text)
+    return placed
+
+
+def test_no_sample_is_left_out() -> None:
+    """Each has its part in the round below."""
+    assert SAMPLES.keys() == PARTS.keys()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.timeout(PLAYED_S + 20)
+def test_it_scales_as_its_sources_ask(playing: dict[str, Playing], name: str) -> None:
+    """Its replicas come to what the load needs, and never turn back or go beyond."""
+    play = playing[name]
+    play.replicas.wait_for(play.part.after, timeout_s=PLAYED_S)
+
+    values = [value or 0 for value in play.replicas.values]
+    assert values[0] == play.part.before
+    assert values == sorted(values, reverse=play.part.after < play.part.before)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_has_no_effect_is_named(playing: dict[str, Playing], name: str) -> None:
+    """Whatever a sample asks for in vain, and nothing else, the condition tells."""
+    play = playing[name]
+    found = play.story.wait_for(
+        BUDAISCALERS.item(play.story.namespace, play.name),
+        lambda o: condition(o, "ScalingActive") is not None,
         "an evaluation",
     )
 
     told = condition(found, "FieldsWithoutEffect", "message") or ""
-    assert len(found["status"]["sources"]) == len(sample["spec"]["metricsSources"])
-    assert all(f"{field} (" in told for field in WITHOUT_EFFECT.get(name, ()))
-    assert (name in WITHOUT_EFFECT) == bool(told)
+    named = [field.split(" (")[0] for field in told.removeprefix("without effect: ").split("; ")]
+    assert named == list(play.part.without_effect or [""]), told
 
 
-@pytest.mark.parametrize("strategy", ["KPA", "BudScaler"])
-def test_one_of_another_strategy_is_told_about(story: Story, strategy: str) -> None:
-    """Whether this version decides it or not, each says why it cannot scale: nothing is there."""
-    names = [name for name, o in SAMPLES.items() if o["spec"]["scalingStrategy"] == strategy]
-    for name in names:
-        sample = _placed(name, story.namespace)
-        story.api.create(f"{BUDAISCALERS.collection(story.namespace)}?{STRICT}", sample)
-    for name in names:
-        found = story.wait_for(
-            BUDAISCALERS.item(story.namespace, SAMPLES[name]["metadata"]["name"]),
-            lambda o: condition(o, "Ready") == "False",
-            "Ready=False",
-        )
-        reasons = {"TargetNotFound", "ConflictDetected"}
-        assert condition(found, "Ready", "reason") in reasons
+def test_what_is_said_of_them_is_said_once(playing: dict[str, Playing]) -> None:
+    """A guessed unit or a weak signal is one event, however often it is found again."""
+    told: dict[str, list[str]] = {}
+    for name, play in playing.items():
+        reasons = [
+            event["reason"]
+            for event in play.story.events(name=play.name)
+            if event["type"] == "Warning"
+        ]
+        assert len(reasons) == len(set(reasons)), (name, reasons)
+        told |= {name: found} if (found := sorted(set(reasons) & OF_SPECS)) else {}
+    assert told == {
+        **{name: ["UnitAssumed"] for name in ("chart-era", "full", "readme-prometheus")},
+        "readme-tgi": ["SignalWarning"],
+    }
+
+
+def test_the_web_server_is_a_native_hpa(playing: dict[str, Playing]) -> None:
+    """CPU at 80 % and memory at 70 % become exactly such an HPA, which needs no load of ours."""
+    play = playing["hpa"]
+    hpa = play.story.wait_for_hpa(name=f"{play.name}-hpa")["spec"]
+
+    assert (hpa["minReplicas"], hpa["maxReplicas"]) == (2, 10)
+    assert hpa["metrics"] == [
+        {
+            "type": "Resource",
+            "resource": {
+                "name": resource,
+                "target": {"type": "Utilization", "averageUtilization": percent},
+            },
+        }
+        for resource, percent in (("cpu", 80), ("memory", 70))
+    ]
+    up, down = hpa["behavior"]["scaleUp"], hpa["behavior"]["scaleDown"]
+    assert up["policies"] == [{"type": "Pods", "value": 4, "periodSeconds": 15}]
+    assert down["policies"] == [{"type": "Percent", "value": 10, "periodSeconds": 60}]
+    assert (up["stabilizationWindowSeconds"], down["stabilizationWindowSeconds"]) == (30, 300)
+    assert "desiredLoad" not in play.story.current(play.name)["status"]
 
 
 def test_a_status_of_the_original_stands(story: Story) -> None:

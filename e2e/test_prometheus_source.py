@@ -1,7 +1,6 @@
 """The prometheus source against a real Prometheus: limits, counts, and what it says of the past."""
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -225,28 +224,6 @@ def test_merged_queries(prometheus: RealPrometheus, exporter: Exporter) -> None:
         assert (answer.values if isinstance(answer, Sample) else ()) == alone, expression
     absent = [one for one in asked if '"absent"' in one]
     assert all(isinstance(found[one], NoData) for one in absent)
-
-
-def test_the_past(prometheus: RealPrometheus, exporter: Exporter) -> None:
-    """What a source would have told is read from Prometheus, with its age; a gap stays one."""
-    exporter.set("past_load", 2.0, pod="b")
-    for value in (10.0, math.nan, 30.0):
-        exporter.set("past_load", value, pod="a")
-        prometheus.wait_for_value('past_load{pod="a"}', value)
-        time.sleep(2)
-    total = run(prometheus, lambda source: source.warm_up(request("sum(past_load)"), 20, 1))
-    level = run(prometheus, lambda source: source.warm_up(request("past_load"), 20, 1))
-    nothing = run(prometheus, lambda source: source.warm_up(request("no_such_load"), 20, 1))
-
-    assert isinstance(total, list)
-    assert isinstance(level, list)
-    ages = [age_s for age_s, _ in total]
-    assert ages == sorted(ages, reverse=True)
-    assert all(0 <= age_s <= 21 for age_s in ages)
-    assert {value for _, value in total} >= {12.0, 32.0}
-    assert {value for _, value in level} >= {6.0, 16.0}
-    assert all(math.isfinite(value) for _, value in total)
-    assert isinstance(nothing, NoData)
 
 
 def test_endpoints_that_cannot_be_asked(story: Story) -> None:

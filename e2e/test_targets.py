@@ -1,24 +1,11 @@
-"""Workloads of every kind: those that everybody has, and any other once it is allowed."""
+"""Workloads of a kind that needs a role; those of the usual kinds are in `test_strategies`."""
 
-from budaiscaler.kube.resources import STATEFUL_SETS, Resource
+from budaiscaler.kube.resources import Resource
 from e2e.cluster import workloads
 from e2e.cluster.api import History, Object
 from e2e.stories import SETTLE_S, Story
 
 CONTROLLERS = Resource("", "v1", "replicationcontrollers")
-
-
-def test_stateful_set(story: Story) -> None:
-    """A StatefulSet is scaled as a Deployment is, with the shipped RBAC."""
-    body = {**workloads.deployment(story.namespace, "chat", 1), "kind": "StatefulSet"}
-    body["spec"]["serviceName"] = "chat"
-    story.api.create(STATEFUL_SETS.collection(story.namespace), body)
-    story.start_load(30)
-    with asked_for(story, STATEFUL_SETS) as replicas:
-        story.create(story.scaler(scaleTargetRef={"kind": "StatefulSet", "name": "chat"}))
-        replicas.wait_for(3, timeout_s=SETTLE_S)
-
-    assert replicas.values == [1, 3]
 
 
 def test_any_kind_once_it_is_allowed(story: Story) -> None:

@@ -154,6 +154,7 @@ source_names = st.integers(0, 3).map(lambda i: f"source-{i}")
 
 
 moments = st.integers(0, 3600).map(lambda s: NOON - timedelta(seconds=s))
+soon = st.integers(1, 1800).map(lambda s: NOON + timedelta(seconds=s))
 
 
 @st.composite
@@ -180,6 +181,7 @@ def states(draw: st.DrawFn) -> State:
         good_at=draw(ago),
         silent_since=draw(st.dictionaries(source_names, moments)),
         coverage=draw(st.dictionaries(source_names, coverages())),
+        begun=draw(st.dictionaries(st.sampled_from(["day", "night"]), soon)),
     )
 
 

@@ -7,11 +7,12 @@ import asyncio
 import signal
 import sys
 import tempfile
+from contextlib import ExitStack, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budaiscaler.cli.base import Commands
-from budaiscaler.runtime import durations
+from budaiscaler.runtime import durations, logs
 from budaiscaler.runtime.clock import MOST_SPEED
 
 if TYPE_CHECKING:
@@ -70,12 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
         PlaygroundError: it could not go on.
         ConfigurationError: what was asked for cannot be shown.
     """
-    return asyncio.run(_until_signalled(arguments))
+    with ExitStack() as stack:
+        return asyncio.run(_until_signalled(arguments, stack))
 
 
-async def _until_signalled(arguments: argparse.Namespace) -> int:
+async def _until_signalled(arguments: argparse.Namespace, stack: ExitStack) -> int:
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(_run(arguments))
+    task = asyncio.ensure_future(_run(arguments, stack))
     was_told = False
 
     def stop() -> None:
@@ -94,13 +96,14 @@ async def _until_signalled(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(arguments: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="budaiscaler-demo-") as directory:
-        options = _options(arguments, Path(directory))
-        try:
-            await _show(options, arguments)
-        except ExceptionGroup as errors:
-            raise _first(errors) from errors
+async def _run(arguments: argparse.Namespace, stack: ExitStack) -> None:
+    # It goes after the threads of the loop have ended: one may be writing a certificate into it.
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="budaiscaler-demo-"))
+    options = _options(arguments, Path(directory))
+    try:
+        await _show(options, arguments)
+    except ExceptionGroup as errors:
+        raise _first(errors) from errors
 
 
 async def _show(options: Options, arguments: argparse.Namespace) -> None:
@@ -108,6 +111,7 @@ async def _show(options: Options, arguments: argparse.Namespace) -> None:
     wants_screen = not (arguments.headless or as_json) and sys.stdout.isatty()
     if wants_screen and await _show_on_screen(options):
         return
+    logs.configure("error")
     from budaiscaler.playground.demo import headless  # noqa: PLC0415 - other commands need none
 
     told = sys.stderr if as_json else sys.stdout
@@ -124,7 +128,12 @@ async def _show_on_screen(options: Options) -> bool:
     except ImportError:
         print("for a screen: pip install 'budaiscaler[demo]'", file=sys.stderr)
         return False
-    with Live("budaiscaler demo is starting …", screen=True, auto_refresh=False) as live:
+    with (
+        (options.directory / "log").open("w") as log,
+        redirect_stderr(log),  # a line of it would tear the screen
+        Live("budaiscaler demo is starting …", screen=True, auto_refresh=False) as live,
+    ):
+        logs.configure("error")
         live.refresh()
         from budaiscaler.playground.demo import watching  # noqa: PLC0415 - needs rich
 
@@ -140,11 +149,14 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _options(arguments: argparse.Namespace, directory: Path) -> Options:
-    from budaiscaler.playground.demo.options import Options  # noqa: PLC0415 - as above
+    from budaiscaler.playground.demo import export  # noqa: PLC0415 - as below
+    from budaiscaler.playground.demo.options import Options  # noqa: PLC0415 - only where needed
     from budaiscaler.playground.scenarios import SCENARIOS as BY_NAME  # noqa: PLC0415
     from budaiscaler.playground.traffic import traces  # noqa: PLC0415
 
     scenario = BY_NAME[arguments.scenario]
+    if arguments.export is not None:
+        export.prepare(arguments.export)
     return Options(
         directory=directory,
         scenario=scenario,
@@ -153,6 +165,7 @@ def _options(arguments: argparse.Namespace, directory: Path) -> Options:
         start_up_s=arguments.start_up,
         trace=traces.read(arguments.trace) if arguments.trace is not None else None,
         duration_s=arguments.duration,
+        export=arguments.export,
     )
 
 

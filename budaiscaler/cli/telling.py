@@ -13,9 +13,9 @@ from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.errors import InvalidInputError
 from budaiscaler.domain.explaining import subjects
 from budaiscaler.domain.explaining.subjects import Subject
-from budaiscaler.domain.stories import runner, schema, verdicts
-from budaiscaler.domain.stories.runner import Step
-from budaiscaler.domain.stories.schema import Story
+from budaiscaler.domain.stories import reading, runner, verdicts
+from budaiscaler.domain.stories.reading import Story
+from budaiscaler.domain.stories.steps import Step
 from budaiscaler.domain.stories.verdicts import Failure
 from budaiscaler.sources.engines import unit_factor
 
@@ -67,10 +67,8 @@ def _of_file(name: str) -> list[Outcome]:
         return load_scaler(str(here / scaler))
 
     try:
-        stories = schema.read(document.raw, resolve)
+        stories = reading.read(document.raw, resolve)
         return [_of_story(document, story) for story in stories]
-    except FileError:
-        raise
     except InvalidInputError as error:
         raise FileError(document.tell(error)) from error
 

@@ -28,5 +28,5 @@ def decide(
             return hpa.decide(spec, observation, state, now)
         case Strategy.KPA:
             return kpa.decide(spec, observation, state, now)
-        case Strategy.BUD_SCALER:
+        case Strategy.BUD_SCALER:  # pragma: no branch - there are no more
             return budscaler.decide(spec, observation, state, now)

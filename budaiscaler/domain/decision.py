@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from budaiscaler.domain import pausing, schedules
+from budaiscaler.domain.capacity import Shortage
 from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.gpu import GpuObserved
 from budaiscaler.domain.memories import Activity, KpaState
@@ -62,6 +63,7 @@ class Code(StrEnum):
     RATE_LIMITED = "RateLimited"
     DISABLED = "Disabled"
     STARTING_GATE = "StartingGate"
+    CAPACITY_LIMITED = "CapacityLimited"
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     SCALING_DISABLED = "ScalingDisabled"
@@ -96,17 +98,29 @@ class Replicas:
         unschedulable: never placed on a node; they serve nothing and nobody waits for them.
         are_counted: whether pods were looked at; else `ready` is what the scale tells, which counts
             those that start.
+        refused: never made, since something refuses their pods; they wait for nothing either.
     """
 
     current: int
     ready: int
     unschedulable: int = 0
     are_counted: bool = True
+    refused: int = 0
+
+    @property
+    def unplaced(self) -> int:
+        """Replicas that were asked for and have never had a place."""
+        return min(self.current, self.unschedulable + self.refused)
+
+    @property
+    def placed(self) -> int:
+        """Replicas that have a place, or wait for one without being turned away so far."""
+        return max(self.current - self.unplaced, min(self.current, self.ready))
 
     @property
     def lost_or_starting(self) -> int:
         """Replicas that were asked for, could run, and are not ready."""
-        return max(0, self.current - self.unschedulable - self.ready)
+        return max(0, self.current - self.unplaced - self.ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,7 @@ class Observation:
         annotations: of the scaler, of our own group.
         has_child: whether the HPA that acts is ours, so that it can have metrics of its own; False
             where another autoscaler keeps us from making one.
+        shortage: why replicas have no place; None while all have one, or nobody knows.
     """
 
     replicas: Replicas
@@ -136,6 +151,7 @@ class Observation:
     gpu: GpuObserved | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     has_child: bool = True
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True, slots=True)

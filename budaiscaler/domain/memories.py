@@ -43,7 +43,7 @@ _NO_MEMORY = Memory()
 
 @dataclass(frozen=True, slots=True)
 class KpaState:
-    """What one source remembers; as JSON at most a few kilobytes.
+    """What one source remembers.
 
     Attributes:
         samples: of the stable window.

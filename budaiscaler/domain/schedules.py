@@ -10,7 +10,7 @@ What comes when depends on nothing but the hint and the tables of time zones, so
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -22,8 +22,11 @@ from budaiscaler.domain.api.cron import Cron
 from budaiscaler.domain.api.features import PREWARM_AUTO, ScheduleHint
 
 DEFAULT_ZONE = "UTC"
-MOST_REPEATS = 64
-"""Times of a hint, each before the last one is over, after which it has no end in sight."""
+MOST_REPEATS = 128
+"""Times that hints come, each before the last one is over, after which no end is in sight."""
+
+LONGEST_START = timedelta(hours=1)
+"""What took longer was no start; so no time that is prewarmed for is further ahead."""
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -95,17 +98,29 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hold:
-    """A hint that holds.
+class _Seen:
+    """A hint as of a time.
 
     Attributes:
-        came: its time, which is still ahead while it is prewarmed.
-        until: its end; None without one in sight.
+        lead: what it is prewarmed by now.
+        came: its last time, or the one ahead that it is prewarmed for.
+        comes: the one after that.
     """
 
     plan: _Plan
+    lead: timedelta
     came: datetime
-    until: datetime | None
+    comes: datetime
+
+    @property
+    def over_at(self) -> datetime:
+        """Its end, if it does not come again before."""
+        return self.came + self.plan.duration
+
+    @property
+    def begins_at(self) -> datetime:
+        """When it begins to hold the next time."""
+        return self.comes - self.lead
 
 
 def effective(
@@ -123,80 +138,65 @@ def effective(
             then it does not.
         now: a hint is over from its end on.
     """
-    measured = timedelta(seconds=startup_p95_s or 0)
-    plans = [
-        (plan, measured if plan.lead is None else plan.lead)
-        for plan in map(_read, hints or ())
-        if plan.duration and plan.replicas
-    ]
+    plans = [plan for plan in map(_read, hints or ()) if plan.duration and plan.replicas]
     if not plans:
         return NOTHING
-    holds = list(_holds(plans, begun, now))
-    starts = [_start(plan, lead, now) for plan, lead in plans if not _is_in(plan, holds)]
-    most = min(holds, key=lambda hold: (-hold.plan.replicas, hold.plan.name), default=None)
+    measured = timedelta(seconds=startup_p95_s or 0)
+    seen = [_see(plan, measured, begun, now) for plan in plans]
+    holds = [one for one in seen if now < one.over_at]
+    starts = [
+        Start(one.begins_at, one.plan.name, one.plan.replicas) for one in seen if one.over_at <= now
+    ]
+    most = min(holds, key=lambda one: (-one.plan.replicas, one.plan.name), default=None)
     return Schedule(
         floor=most.plan.replicas if most is not None else 0,
         hint=most.plan.name if most is not None else None,
-        until=_falls_at(plans, holds, begun, now),
+        until=_falls_at(most, seen) if most is not None else None,
         starts=tuple(sorted(starts, key=lambda start: (start.at, -start.replicas, start.hint))),
         begun={
-            hold.plan.name: hold.came
-            for hold in holds
-            if hold.plan.lead is None and hold.came > now
+            one.plan.name: one.came for one in holds if one.plan.lead is None and one.came > now
         },
     )
 
 
-def _holds(
-    plans: Sequence[tuple[_Plan, timedelta]], begun: Begun, now: datetime
-) -> Iterator[_Hold]:
-    for plan, lead in plans:
-        ahead = now + lead
-        # A start that is measured shorter by now, or not at all, takes back nothing that began.
-        if plan.lead is None:
-            ahead = max(ahead, begun.get(plan.name, ahead))
-        came, _ = _around(plan, ahead)
-        if now < came + plan.duration:
-            yield _Hold(plan, came, _over_at(plan, lead, came))
+def _see(plan: _Plan, measured: timedelta, begun: Begun, now: datetime) -> _Seen:
+    if plan.lead is not None:
+        return _Seen(plan, plan.lead, *_around(plan, now + plan.lead))
+    # A start that is measured shorter by now, or not at all, takes back nothing that began.
+    ahead = begun.get(plan.name, now)
+    if ahead - now > LONGEST_START:
+        ahead = now  # a clock was set back
+    return _Seen(plan, measured, *_around(plan, max(now + measured, ahead)))
 
 
-def _is_in(plan: _Plan, holds: Sequence[_Hold]) -> bool:
-    return any(hold.plan is plan for hold in holds)
+def _falls_at(most: _Seen, seen: Sequence[_Seen]) -> datetime | None:
+    """When nothing holds that is as large as the largest."""
+    rivals = [one for one in seen if one.plan.replicas >= most.plan.replicas]
+    rivals.sort(key=lambda one: one.plan.name)  # the same in any order, also where it gives up
+    return _followed(tuple(rivals), most.over_at)
 
 
-def _start(plan: _Plan, lead: timedelta, now: datetime) -> Start:
-    _, comes = _around(plan, now + lead)
-    return Start(comes - lead, plan.name, plan.replicas)
-
-
-def _falls_at(
-    plans: Sequence[tuple[_Plan, timedelta]], holds: Sequence[_Hold], begun: Begun, now: datetime
-) -> datetime | None:
-    """Follow the hints that are as large from one's end to the next one's."""
-    floor = max((hold.plan.replicas for hold in holds), default=0)
-    rivals = [(plan, lead) for plan, lead in plans if plan.replicas >= floor]
-    at, found = now, [hold for hold in holds if hold.plan.replicas >= floor]
+@lru_cache(maxsize=4096)
+def _followed(rivals: tuple[_Seen, ...], end: datetime) -> datetime | None:
+    """Follow the hints from one's end to that of the next one that begins before."""
+    end = max(end, *(one.over_at for one in rivals))
+    now = list(rivals)
     for _ in range(MOST_REPEATS):
-        if not found:
-            break
-        ends = [hold.until for hold in found if hold.until is not None]
-        if len(ends) < len(found):
-            return None
-        at = max(ends)
-        found = list(_holds(rivals, begun, at))
-    return at if at > now and not found else None
-
-
-@lru_cache(maxsize=8192)
-def _over_at(plan: _Plan, lead: timedelta, came: datetime) -> datetime | None:
-    """When a hint that came is over, with what comes of it before."""
-    for _ in range(MOST_REPEATS):
-        end = came + plan.duration
-        latest, _ = _around(plan, end + lead)
-        if latest <= came:
+        first = min(now, key=lambda one: one.begins_at)
+        if first.begins_at > end:
             return end
-        came = latest
+        now.remove(first)
+        now.append(_later(first, end))
+        end = max(end, now[-1].over_at)
     return None
+
+
+def _later(one: _Seen, at: datetime) -> _Seen:
+    """The same hint later; at a full hour, if that is a time further, since others look there."""
+    came, comes = _looked_up(one.plan.fields, one.plan.zone, _whole(at + one.lead, _HOUR))
+    if came <= one.came:
+        came, comes = _around(one.plan, at + one.lead)
+    return _Seen(one.plan, one.lead, came, comes)
 
 
 def _around(plan: _Plan, at: datetime) -> tuple[datetime, datetime]:
@@ -204,11 +204,14 @@ def _around(plan: _Plan, at: datetime) -> tuple[datetime, datetime]:
 
     Between two times of most hints lie many hours, so those around the hour often do.
     """
-    hour = at - (at - _EPOCH) % _HOUR
-    last, following = _looked_up(plan.fields, plan.zone, hour)
+    last, following = _looked_up(plan.fields, plan.zone, _whole(at, _HOUR))
     if following > at:
         return last, following
-    return _looked_up(plan.fields, plan.zone, at - (at - _EPOCH) % _MINUTE)
+    return _looked_up(plan.fields, plan.zone, _whole(at, _MINUTE))
+
+
+def _whole(at: datetime, unit: timedelta) -> datetime:
+    return at - (at - _EPOCH) % unit
 
 
 @lru_cache(maxsize=16384)

@@ -16,9 +16,10 @@ from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import State
 from budaiscaler.domain.errors import InvalidSpecError
-from budaiscaler.domain.memories import INTERVAL_S
-from budaiscaler.evaluator import restoring, significance
+from budaiscaler.evaluator import cadence, restoring, significance
 from budaiscaler.evaluator.acting import Actor
+from budaiscaler.evaluator.cadence import Cadence
+from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.pipeline import Counters, Memory, Outcome, Pipeline
 from budaiscaler.evaluator.readers import MetricReaders
@@ -32,9 +33,8 @@ from budaiscaler.kube.port import Kube
 from budaiscaler.kube.workloads import Workloads
 from budaiscaler.sources.base import Source
 from budaiscaler.sources.gpu.base import GpuReader
+from budaiscaler.sources.measuring import Latencies
 
-KPA_INTERVAL_S = INTERVAL_S
-"""A decision for each sample; what Knative decides between two samples seldom differs."""
 CONCURRENT_WRITES = 64
 JITTER = 0.1
 MAX_LATENESS_S = 60.0
@@ -52,13 +52,15 @@ class Evaluator:
     Attributes:
         scalers: all scalers; `owns` picks those of this role.
         interval_s: between two evaluations of one scaler.
-        kpa_interval_s: the same of the KPA strategy, whose windows are short.
+        kpa: cadence of the KPA strategy, whose windows are short.
         clock: monotonic seconds.
         speed: how many of them pass in a real second.
         least_interval_s: whatever the interval, one that can be kept at that speed.
         actor: who brings workloads to what was decided; None where an HPA does.
         outcomes: the last evaluation of each scaler; empty while not leading.
+        ledger: what the replicas of each were needed for; the same.
         gpu: reads GPUs; None where nobody can.
+        delays: from when scalers were due until their evaluation was over.
     """
 
     kube: Kube
@@ -68,7 +70,7 @@ class Evaluator:
     recorder: Recorder
     writer: StatusWriter
     interval_s: float = 15.0
-    kpa_interval_s: float = KPA_INTERVAL_S
+    kpa: Cadence = cadence.KPA
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     speed: float = 1.0
@@ -78,6 +80,8 @@ class Evaluator:
     counters: Counters = field(default_factory=Counters)
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     gpu: GpuReader | None = None
+    delays: Latencies = field(default_factory=Latencies)
+    ledger: Ledger = field(init=False)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _evaluating: dict[Key, float] = field(default_factory=dict)
     _unevaluated: set[Key] | None = None
@@ -90,6 +94,7 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         self._schedule = Schedule(self.clock, self.speed)
+        self.ledger = Ledger(self.clock)
 
     @property
     def is_round_complete(self) -> bool:
@@ -112,10 +117,10 @@ class Evaluator:
             and not self.writer.is_refused(len(self._memories))
         )
 
-    def interval_of(self, strategy: str) -> float:
-        """Seconds between two evaluations of a scaler of that strategy."""
-        wanted_s = self.kpa_interval_s if strategy == Strategy.KPA else self.interval_s
-        return max(wanted_s, self.least_interval_s)
+    def cadence_of(self, strategy: str) -> Cadence:
+        """How often scalers of that strategy are evaluated."""
+        wanted = self.kpa if strategy == Strategy.KPA else cadence.steady(self.interval_s)
+        return wanted.at_least(self.least_interval_s)
 
     def _longest_under_way_s(self) -> float:
         return self.clock() - min(self._evaluating.values(), default=self.clock())
@@ -129,7 +134,13 @@ class Evaluator:
         workloads = self._workloads = Workloads(self.kube, self.clock, self.speed)
         self._readers = MetricReaders(self.kube)
         self._observer = Observer(
-            workloads, self.sources, self.interval_of, self.clock, gpu=self.gpu
+            workloads,
+            self.sources,
+            self.cadence_of,
+            self.clock,
+            gpu=self.gpu,
+            random=self.random,
+            speed=self.speed,
         )
         self._pipeline = Pipeline(
             observer=self._observer,
@@ -139,6 +150,7 @@ class Evaluator:
             is_current=self._is_current,
             counters=self.counters,
             outcomes=self.outcomes,
+            ledger=self.ledger,
             clock=self.clock,
             wall_clock=self.wall_clock,
             writes=asyncio.Semaphore(CONCURRENT_WRITES),
@@ -159,6 +171,7 @@ class Evaluator:
                 self._memories.clear()
                 self._evaluating.clear()
                 self.outcomes.clear()
+                self.ledger.clear()
                 self._unevaluated = None
                 self._schedule = Schedule(self.clock, self.speed)
 
@@ -171,8 +184,9 @@ class Evaluator:
             if not self._is_ours(scaler):
                 continue
             self._unevaluated.add(key)
-            state = restoring.state_of(scaler.status, scaler.generation, as_of)
-            self._remember(scaler, state)
+            state = restoring.state_of(scaler.status, as_of)
+            memory = self._remember(scaler, state)
+            memory.taken_over = scaler.status.get(restoring.DECISION_STATE)
             if (
                 state.good_at is not None
                 and "holdingSince" not in scaler.status
@@ -223,6 +237,7 @@ class Evaluator:
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)
         self.outcomes.pop(key, None)
+        self.ledger.forget(key)
         self._observer.forget(uid)
         self.writer.forget(key)
         self._schedule.drop(key)
@@ -235,9 +250,9 @@ class Evaluator:
         while True:
             key = await self._schedule.next()
             self._evaluating[key] = self.clock()
-            group.create_task(self._evaluate(key))
+            group.create_task(self._evaluate(key, self.clock() - self._schedule.late_s))
 
-    async def _evaluate(self, key: Key) -> None:
+    async def _evaluate(self, key: Key, due_s: float) -> None:
         scaler = self._current(key)
         if scaler is None:
             self._evaluating.pop(key, None)
@@ -254,6 +269,7 @@ class Evaluator:
             _log.exception("report_failed", namespace=key[0], name=key[1])
         finally:
             self._evaluating.pop(key, None)
+        self.delays.observe(self.clock() - due_s)
         if self._unevaluated is not None:
             self._unevaluated.discard(key)
         now = self._current(key)
@@ -266,8 +282,10 @@ class Evaluator:
             return
         # After the first, spread over the interval; then keep the phase, give or take.
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
-        due_s = started_s + self.interval_of(scaler.strategy) * self.random.uniform(low, high)
-        self._schedule.set(key, min(due_s, self._changes_s(key, now)))
+        interval_s = self.cadence_of(scaler.strategy).decision_s
+        due_s = started_s + interval_s * self.random.uniform(low, high)
+        ahead_s = min(self._observer.due_s(scaler.uid), self._changes_s(key, now))
+        self._schedule.set(key, min(due_s, ahead_s))
 
     def _changes_s(self, key: Key, scaler: Scaler) -> float:
         """When a pause ends or a schedule changes by itself: nobody edits anything then."""

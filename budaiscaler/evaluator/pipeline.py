@@ -11,18 +11,22 @@ from typing import Any
 
 import structlog
 
+from budaiscaler.domain import conditions, decision_state
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, ScaleTargetRef
+from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting, restoring, significance
 from budaiscaler.evaluator.acting import Actor
+from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Key
 from budaiscaler.kube.events import Recorder
+from budaiscaler.sources import endpoints
 
 _log = structlog.get_logger()
 
@@ -43,12 +47,23 @@ class Memory:
         written: the status as we last wrote it, or found it.
         minor_due_s: when a change that no reader acts on may be written next.
         target: what the state is about; None until known.
+        decided_at: time of the decision that returned the state; None before the first.
+        taken_over: what the leader before wrote down, until the first decision.
     """
 
     state: State
     written: dict[str, Any]
     minor_due_s: float
     target: ScaleTargetRef | None = None
+    decided_at: datetime | None = None
+    taken_over: Any = None
+
+    def decision_state(self) -> dict[str, Any]:
+        """What the next leader is to know, as a part of a status; empty where nothing is known."""
+        if self.target is not None and self.decided_at is not None:
+            raw = decision_state.to_json(self.state, self.target, self.decided_at)
+            return {restoring.DECISION_STATE: raw}
+        return {} if self.taken_over is None else {restoring.DECISION_STATE: self.taken_over}
 
 
 @dataclass(slots=True)
@@ -67,6 +82,7 @@ class Pipeline:
     Attributes:
         is_current: whether a scaler is still there and ours.
         outcomes: the last of each scaler; the caller drops those that go.
+        ledger: what their replicas were needed for; the same.
         writes: how many statuses may be on their way at once.
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
@@ -79,6 +95,7 @@ class Pipeline:
     is_current: Callable[[Scaler], bool]
     counters: Counters
     outcomes: dict[Key, Outcome]
+    ledger: Ledger
     writes: asyncio.Semaphore
     clock: Callable[[], float]
     wall_clock: Callable[[], datetime]
@@ -111,25 +128,55 @@ class Pipeline:
         target = scaler.spec.scale_target_ref
         if memory.target not in (None, target):
             memory.state = State()  # what another workload needed says nothing of this one
-        memory.target = target
         observation = await self.observer.observe(scaler, scaler.spec)
         now = self.wall_clock()
+        if memory.decided_at is None:
+            memory.state = self._take_over(scaler, memory, target, observation, now)
+        memory.target = target
         observation = dataclasses.replace(observation, paused=scaler.paused(now))
         decision, state = decide(scaler.spec, observation, memory.state, now)
         key = (scaler.namespace, scaler.name)
         before = self.outcomes.get(key)
         self.outcomes[key] = Outcome(observation, decision)
+        self.ledger.charge(key, observation, decision)
         if before is None or before.decision is None or _differs(before.decision, decision):
             self.counters.changes += 1
             _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
-        memory.state = state
+        memory.state, memory.decided_at, memory.taken_over = state, now, None
         acted = None
         if self.actor is not None and self.is_current(scaler):
-            acted = await self.actor.act(scaler, scaler.spec, observation, decision)
-        written = memory.written
+            fleet = self.observer.fleet(scaler.uid)
+            acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
         return reporting.of_decision(
-            scaler.spec, scaler.generation, observation, decision, state, written, now, acted
+            scaler.spec,
+            scaler.generation,
+            observation,
+            decision,
+            state,
+            memory.written,
+            now,
+            acted=acted,
+            able=_able(scaler) if self.actor is None else None,
         )
+
+    def _take_over(
+        self,
+        scaler: Scaler,
+        memory: Memory,
+        target: ScaleTargetRef,
+        observation: Observation,
+        now: datetime,
+    ) -> State:
+        state = decision_state.restored(
+            memory.taken_over,
+            target,
+            observation.replicas,
+            now,
+            interval_s=self.observer.cadence_of(scaler.strategy).decision_s,
+            anew=memory.state,
+        )
+        # Since when it is good, the word of the leader before tells better than its last write.
+        return dataclasses.replace(state, good_at=memory.state.good_at)
 
     async def _report(self, scaler: Scaler, memory: Memory, report: reporting.Report) -> None:
         def is_read(metric: str) -> bool:
@@ -152,7 +199,8 @@ class Pipeline:
         async with self.writes:
             if not self.is_current(scaler):
                 return  # it went while we waited, and what we reported was taken back
-            is_written = await self.writer.write(scaler, report.status)
+            status = report.status | memory.decision_state()
+            is_written = await self.writer.write(scaler, status)
         if not is_written:
             return  # what changed is still different at the next evaluation
         memory.written = report.status
@@ -160,6 +208,15 @@ class Pipeline:
             memory.minor_due_s = now_s + significance.MINOR_WRITE_EVERY_S
         for kind, reason, note in reporting.events(report.transitions):
             self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
+
+
+def _able(scaler: Scaler) -> Condition | None:
+    """Whether the controller can act on what is decided here, as it last told."""
+    told = scaler.condition(conditions.ABLE_TO_SCALE)
+    if told is None:
+        return None
+    status, reason, message = (told.get(key, "") for key in ("status", "reason", "message"))
+    return Condition(conditions.ABLE_TO_SCALE, status, reason, message)
 
 
 def _differs(before: Decision, after: Decision) -> bool:
@@ -181,19 +238,23 @@ def _log_decision(
         name=scaler.name,
         generation=scaler.generation,
         now=now.isoformat(),
-        # Endpoint and headers decide nothing, and may carry a password.
-        spec=spec.model_dump(
-            mode="json",
-            by_alias=True,
-            exclude_none=True,
-            exclude={
-                "metrics_sources": {"__all__": {"endpoint", "headers"}},
-                "gpu_config": {"dcgm_endpoint"},
-            },
-        ),
+        spec=_without_secrets(spec),
         observation=dataclasses.asdict(observation),
         state=dataclasses.asdict(state),
         desired_replicas=decision.desired_replicas,
         desired_load=decision.desired_load,
         bound_by=decision.bound_by,
     )
+
+
+def _without_secrets(spec: ScalerSpec) -> dict[str, Any]:
+    """A spec that decides the same: of a URL its place, and of headers their names."""
+    dumped = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    owners = [(one, "endpoint") for one in dumped["metricsSources"]]
+    for owner, field in [*owners, (dumped.get("gpuConfig") or {}, "dcgmEndpoint")]:
+        if owner.get(field):
+            full = endpoints.complete(owner[field])
+            owner[field] = endpoints.origin(full) if full is not None else "?"
+        if owner.get("headers"):
+            owner["headers"] = dict.fromkeys(owner["headers"], "")
+    return dumped

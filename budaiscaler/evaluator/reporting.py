@@ -6,7 +6,7 @@ A pure module: what the API server and the other copies get to see is decided he
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,6 +31,8 @@ _OF_SPEC_OR_OTHERS = frozenset(
         conditions.SIGNAL_WARNING,
         conditions.FIELDS_WITHOUT_EFFECT,
         conditions.CONTESTED,
+        conditions.CAPACITY_AVAILABLE,
+        conditions.WITHIN_BUDGET,
     }
 )
 """Conditions that a failed evaluation changes nothing about."""
@@ -41,9 +43,20 @@ _WARNINGS = (
     conditions.UNIT_ASSUMED,
     conditions.SIGNAL_WARNING,
     conditions.FALLBACK,
+    conditions.PARTIAL_DATA,
     conditions.CONTESTED,
 )
-"""Conditions that are an event when they come to hold."""
+"""Conditions that are an event when they come to hold.
+
+`ScalingLimited` is none: a load that passes a bound is the daily course of things, and one that
+stays there is for an alert on the metrics.
+"""
+
+_COMPLAINTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
+"""Conditions that are an event when they are not fulfilled."""
+
+_WELL_WHILE_TRUE = (conditions.CAPACITY_AVAILABLE, conditions.WITHIN_BUDGET)
+"""Conditions that are an event when they cease to hold, and when they do again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,9 @@ def of_decision(
     state: State,
     previous: Mapping[str, Any],
     now: datetime,
+    *,
     acted: Acted | None = None,
+    able: Condition | None = None,
 ) -> Report:
     """Report a decision.
 
@@ -75,6 +90,7 @@ def of_decision(
         previous: our share of the status as it stands.
         now: time of the decision.
         acted: what came of it, where we act ourselves.
+        able: whether somebody else can act on it, as far as that was told.
     """
     status: Status = {
         "observedGeneration": generation,
@@ -109,13 +125,20 @@ def of_decision(
         status["desiredLoad"] = quantity.format_milli(decision.desired_load)
         if state.good_at != now:
             status["holdingSince"] = times.rfc3339(state.good_at)
-    wanted = [_ready(observation, decision), *decision.conditions]
+    able = able if acted is None else acted.condition
+    ready = _ready(observation, decision, able)
+    wanted = [ready, *decision.conditions]
     if acted is not None:
         wanted.append(acted.condition)
         status |= _scalings(spec, observation, decision, acted, previous, now)
     if (warning := signals.lint(spec)) is not None:
         wanted.append(Condition(conditions.SIGNAL_WARNING, "True", "WeakSignal", warning))
-    return _with_conditions(status, wanted, generation, previous, now)
+    report = _with_conditions(status, wanted, generation, previous, now)
+    if able is None or (ready.status, ready.message) != (able.status, able.message):
+        return report
+    # AbleToScale is an event already, of whoever found out.
+    others = tuple(one for one in report.transitions if one.now.type != conditions.READY)
+    return replace(report, transitions=others)
 
 
 def of_failure(
@@ -166,30 +189,44 @@ def events(transitions: tuple[Transition, ...]) -> Iterator[tuple[EventType, str
     is well from the start is no news.
     """
     by_type = {transition.now.type: transition for transition in transitions}
+    yield from _of_readiness(by_type)
+    for kind in _WARNINGS:
+        warning = by_type.get(kind)
+        if warning is not None and warning.now.status == "True":
+            yield "Warning", kind, warning.now.message
+    for kind in _COMPLAINTS:
+        complaint = by_type.get(kind)
+        if complaint is not None and complaint.now.status == "False":
+            yield "Warning", complaint.now.reason, complaint.now.message
+    for kind in _WELL_WHILE_TRUE:
+        yield from _of_wellbeing(by_type.get(kind))
+    paused = by_type.get(conditions.PAUSED)
+    if paused is not None:
+        yield from _of_pause(paused)
+
+
+def _of_readiness(by_type: Mapping[str, Transition]) -> Iterator[tuple[EventType, str, str]]:
     for kind in (conditions.READY, conditions.SCALING_ACTIVE):
         transition = by_type.get(kind)
         if transition is None:
             continue
         if transition.now.status == "False":
             yield "Warning", transition.now.reason, transition.now.message
-            break
+            return
         if transition.before is not None:
-            yield (
-                "Normal",
-                "Recovered" if kind == conditions.READY else transition.now.reason,
-                transition.now.message,
-            )
-            break
-    for kind in _WARNINGS:
-        warning = by_type.get(kind)
-        if warning is not None and warning.now.status == "True":
-            yield "Warning", kind, warning.now.message
-    able = by_type.get(conditions.ABLE_TO_SCALE)
-    if able is not None and able.now.status == "False":
-        yield "Warning", able.now.reason, able.now.message
-    paused = by_type.get(conditions.PAUSED)
-    if paused is not None:
-        yield from _of_pause(paused)
+            reason = "Recovered" if kind == conditions.READY else transition.now.reason
+            yield "Normal", reason, transition.now.message
+            return
+
+
+def _of_wellbeing(found: Transition | None) -> Iterator[tuple[EventType, str, str]]:
+    """What is well ceases to be, and is again; that it is from the start is no news."""
+    if found is None:
+        return
+    if found.now.status != "True":
+        yield "Warning", found.now.reason, found.now.message
+    elif found.before is not None:
+        yield "Normal", found.now.reason, found.now.message
 
 
 def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:
@@ -202,8 +239,8 @@ def _of_pause(paused: Transition) -> Iterator[tuple[EventType, str, str]]:
         yield "Normal", "Resumed", paused.now.message
 
 
-def _ready(observation: Observation, decision: Decision) -> Condition:
-    """Ready sums up: it is False while something keeps the scaler from being evaluated in full."""
+def _ready(observation: Observation, decision: Decision, able: Condition | None) -> Condition:
+    """Ready sums up: it is False while something keeps it from being evaluated or from scaling."""
     told = [*observation.readings.items(), ("gpuConfig", observation.gpu)]
     for name, observed in told:
         if isinstance(observed, NoData) and observed.reason.is_users_to_mend:
@@ -213,6 +250,8 @@ def _ready(observation: Observation, decision: Decision) -> Condition:
     for condition in decision.conditions:
         if condition.type == conditions.SCALING_ACTIVE and condition.reason == "NoData":
             return Condition(conditions.READY, "False", condition.reason, condition.message)
+    if able is not None and able.status == "False":
+        return replace(able, type=conditions.READY)
     return Condition(conditions.READY, "True", "ScalerReady", "the scaler is evaluated")
 
 

@@ -24,6 +24,8 @@ OWNED_CONDITIONS = (
     conditions.CONTESTED,
     conditions.FIELDS_WITHOUT_EFFECT,
     conditions.SIGNAL_WARNING,
+    conditions.CAPACITY_AVAILABLE,
+    conditions.WITHIN_BUDGET,
 )
 
 OWNED_FIELDS = (
@@ -42,6 +44,9 @@ OWNED_FIELDS = (
 )
 
 
+DECISION_STATE = "decisionState"
+"""What goes along with each write, and asks for none: no reader acts on it."""
+
 SCALINGS = ("lastScaleTime", "scalingHistory")
 """Fields of whoever scales: the evaluator where it acts, else the controller that keeps an HPA."""
 
@@ -49,21 +54,18 @@ OF_WHO_ACTS = (conditions.ABLE_TO_SCALE, conditions.SCALE_TO_ZERO)
 """Conditions of whoever scales, in the same way."""
 
 
-def state_of(status: Mapping[str, Any], generation: int, as_of: datetime | None) -> State:
-    """Read back the state of the leader before, as far as what it reported tells.
+def state_of(status: Mapping[str, Any], as_of: datetime | None) -> State:
+    """Tell what a status says without its decisionState: since when all that it reports holds.
 
     Args:
         status: the status as it stands.
-        generation: of the spec now; a load that another spec asked for, perhaps of another
-            workload, must hold nothing up.
-        as_of: when that leader last vouched for what it reported.
+        as_of: when the leader before last vouched for what it reported.
     """
-    load = _load_of(status)
     held_since = times.parse(status.get("holdingSince"))
+    is_published = _has_load(status)
     return State(
-        recommended_load=load if is_of(status, generation) else None,
-        good_at=held_since or (as_of if load is not None else None),
-        activity=Activity(is_initialized=load is not None),
+        good_at=held_since or (as_of if is_published else None),
+        activity=Activity(is_initialized=is_published),
     )
 
 
@@ -94,8 +96,9 @@ def is_of(status: Mapping[str, Any], generation: int) -> bool:
     return status.get("observedGeneration") == generation
 
 
-def _load_of(status: Mapping[str, Any]) -> float | None:
+def _has_load(status: Mapping[str, Any]) -> bool:
     try:
-        return quantity.parse(status["desiredLoad"])
+        quantity.parse(status["desiredLoad"])
     except (KeyError, QuantityError):
-        return None
+        return False
+    return True

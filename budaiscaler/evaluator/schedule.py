@@ -21,10 +21,12 @@ class Schedule(Generic[K]):
     Attributes:
         clock: monotonic seconds.
         speed: how many of them pass in a real second.
+        late_s: how late the key was that was taken last.
     """
 
     clock: Callable[[], float]
     speed: float = 1.0
+    late_s: float = 0.0
     _heap: list[tuple[float, int, K]] = field(default_factory=list)
     _due: dict[K, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,8 +54,9 @@ class Schedule(Generic[K]):
             self._skip_stale()
             wait_s = self._heap[0][0] - self.clock() if self._heap else None
             if wait_s is not None and wait_s <= TICK_S:
-                _, _, key = heapq.heappop(self._heap)
+                due_s, _, key = heapq.heappop(self._heap)
                 del self._due[key]
+                self.late_s = max(0.0, self.clock() - due_s)
                 return key
             self._changed.clear()
             try:

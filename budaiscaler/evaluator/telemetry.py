@@ -6,10 +6,10 @@ has none at all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import accumulate
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -20,12 +20,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from budaiscaler.domain import conditions
-from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import Code, Decision, Stage
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.evaluator.evaluator import Evaluator
-from budaiscaler.sources.measuring import BOUNDS_S, Flights
+from budaiscaler.sources.measuring import BOUNDS_S, Flights, Latencies
 
 LIMITS = (Stage.TOLERANCE, Stage.GATE, Stage.BOUNDS)
 """Stages whose hold on the result is worth an alert, each a value of the label `limit`."""
@@ -38,13 +37,13 @@ class EvaluatorCollector(Collector):
     Attributes:
         leading: whether this copy holds the Lease.
         queries: queries really sent to sources so far.
-        flights: figures of those, by type of source.
+        flights: figures of those, by type of source, or by the way that GPUs are read.
     """
 
     evaluator: Evaluator
     leading: Callable[[], bool]
     queries: Callable[[], int]
-    flights: Callable[[], Mapping[SourceType, Flights]] = dict
+    flights: Callable[[], Mapping[str, Flights]] = dict
 
     def collect(self) -> Iterable[Metric]:
         """Give every family; called in a thread, so it copies before it looks."""
@@ -55,8 +54,10 @@ class EvaluatorCollector(Collector):
             "budaiscaler_leader", "Whether this copy evaluates.", value=float(self.leading())
         )
         yield from self._totals()
+        yield from self._delays()
         yield from self._sources()
         yield from self._scalers()
+        yield self._replica_seconds()
 
     def _totals(self) -> Iterator[Metric]:
         counters, writer = self.evaluator.counters, self.evaluator.writer
@@ -79,14 +80,19 @@ class EvaluatorCollector(Collector):
             "budaiscaler_source_errors", "Fetches without data.", labels=("type", "reason")
         )
         for kind, flights in self.flights().items():
-            total, buckets = 0, []
-            for bound, count in zip((*BOUNDS_S, math.inf), flights.counts, strict=True):
-                total += count
-                buckets.append((f"{bound:g}".replace("inf", "+Inf"), float(total)))
-            latency.add_metric((str(kind),), buckets, flights.total_s)
+            latency.add_metric((str(kind),), _buckets(flights), flights.total_s)
             for reason, count in list(flights.errors.items()):
                 errors.add_metric((str(kind), str(reason)), count)
         yield from (latency, errors)
+
+    def _delays(self) -> Iterator[Metric]:
+        delays = self.evaluator.delays
+        yield HistogramMetricFamily(
+            "budaiscaler_evaluation_delay_seconds",
+            "From when scalers were due until they were evaluated and reported on.",
+            buckets=_buckets(delays),
+            sum_value=delays.total_s,
+        )
 
     def _scalers(self) -> Iterator[Metric]:
         scaler = ("namespace", "name")
@@ -123,23 +129,53 @@ class EvaluatorCollector(Collector):
         yield from (desired, current, ready, load, active, limited, value, age, missing)
         yield from self._gpus()
 
+    def _replica_seconds(self) -> Metric:
+        seconds = CounterMetricFamily(
+            "budaiscaler_replica_seconds",
+            "Replica-seconds by the lowest stage that needed them.",
+            labels=("namespace", "name", "bound_by"),
+        )
+        for key, sums in list(self.evaluator.ledger.replica_seconds.items()):
+            for stage, total in list(sums.items()):
+                seconds.add_metric((*key, str(stage)), total)
+        return seconds
+
     def _gpus(self) -> Iterator[Metric]:
         scaler = ("namespace", "name")
         gpus = _gauge("gpus", "GPUs of the target.", scaler)
         memory = _gauge("gpu_memory_ratio", "Mean memory in use, of all there is.", scaler)
         compute = _gauge("gpu_utilization_ratio", "Mean utilisation.", scaler)
+        missing = _gauge(
+            "gpu_no_data", "1 while that is not known.", (*scaler, "reading", "reason")
+        )
         for key, outcome in list(self.evaluator.outcomes.items()):
             found = outcome.observation.gpu if outcome.observation is not None else None
-            if not isinstance(found, GpuReading):
+            if found is None:
                 continue
-            gpus.add_metric(key, found.gpus)
-            for gauge, told in ((memory, found.memory), (compute, found.compute)):
+            if isinstance(found, GpuReading):
+                gpus.add_metric(key, found.gpus)
+                readings = (found.memory, found.compute)
+            else:
+                readings = (found, found)
+            for name, gauge, told in zip(
+                ("memory", "utilization"), (memory, compute), readings, strict=True
+            ):
                 if isinstance(told, Reading):
                     gauge.add_metric(key, told.value / 100)
-        yield from (gpus, memory, compute)
+                else:
+                    missing.add_metric((*key, name, str(told.reason)), 1)
+        yield from (gpus, memory, compute, missing)
 
 
-_LIMIT_CODES = frozenset({Code.WITHIN_TOLERANCE, Code.PAUSED, Code.MAX_REPLICAS, Code.MIN_REPLICAS})
+_LIMIT_CODES = frozenset(
+    {
+        Code.WITHIN_TOLERANCE,
+        Code.PAUSED,
+        Code.CAPACITY_LIMITED,
+        Code.MAX_REPLICAS,
+        Code.MIN_REPLICAS,
+    }
+)
 
 
 def _is_active(decision: Decision) -> bool:
@@ -147,6 +183,12 @@ def _is_active(decision: Decision) -> bool:
         condition.type == conditions.SCALING_ACTIVE and condition.status == "True"
         for condition in decision.conditions
     )
+
+
+def _buckets(latencies: Latencies) -> list[tuple[str, float]]:
+    """Give the counts as Prometheus has them: each with all below it."""
+    bounds = [f"{bound:g}" for bound in BOUNDS_S]
+    return list(zip([*bounds, "+Inf"], map(float, accumulate(latencies.counts)), strict=True))
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...]) -> GaugeMetricFamily:

@@ -8,12 +8,13 @@ a node for a start of an hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from budaiscaler.domain import times
+from budaiscaler.domain import deletion_costs, times
 from budaiscaler.domain.api import quantity
+from budaiscaler.domain.capacity import Obstacle, Shortage
 from budaiscaler.domain.errors import QuantityError
 from budaiscaler.kube.port import Json
 
@@ -36,11 +37,13 @@ class Pod:
         name: in the namespace of its workload.
         ip: address; empty before it has one.
         node: where it runs; empty before it is placed.
-        ports: number by name of the containers' ports.
+        ports: number by name of the containers' ports; each name once.
         requests: over its containers and sidecars; None when one of them has none.
         ready_since: seconds since the epoch; None while not ready.
         starting: it was seen before it could have been ready, and is not ready yet.
         startup_s: seconds from creation to first readiness; None where that was not seen.
+        shortage: why it is on no node, and since when; None while nothing keeps it from one.
+        deletion_cost: as its annotation has it; None without one.
     """
 
     uid: str
@@ -55,6 +58,8 @@ class Pod:
     unschedulable: bool
     starting: bool
     startup_s: float | None
+    shortage: Shortage | None = None
+    deletion_cost: str | None = None
 
 
 def project_pod(raw: Json, old: Pod | None) -> Pod | None:
@@ -86,6 +91,8 @@ def read_pod(raw: Json, owner_uid: str = "", old: Pod | None = None) -> Pod:
         unschedulable=is_unschedulable(raw),
         starting=not ready and (before.starting if before else not _condition(raw, "Ready")),
         startup_s=startup_s,
+        shortage=_shortage(raw) if is_unschedulable(raw) else None,
+        deletion_cost=(raw["metadata"].get("annotations") or {}).get(deletion_costs.ANNOTATION),
     )
 
 
@@ -122,11 +129,14 @@ def _running(spec: Json) -> Iterator[Json]:
             yield container
 
 
-def _ports(spec: Json) -> Iterator[tuple[str, int]]:
+def _ports(spec: Json) -> Iterable[tuple[str, int]]:
+    """Find them as a Service does: by TCP, and of several with one name the first."""
+    numbers: dict[str, int] = {}
     for container in _running(spec):
         for port in container.get("ports") or ():
-            if port.get("name"):
-                yield port["name"], int(port["containerPort"])
+            if port.get("name") and port.get("protocol", "TCP") == "TCP":
+                numbers.setdefault(port["name"], int(port["containerPort"]))
+    return numbers.items()
 
 
 def _requests(spec: Json) -> Resources:
@@ -144,6 +154,12 @@ def _requests(spec: Json) -> Resources:
             return None
 
     return total("cpu"), total("memory")
+
+
+def _shortage(raw: Json) -> Shortage:
+    told = _condition(raw, "PodScheduled")
+    message = str(told.get("message") or told.get("reason") or "")
+    return Shortage(Obstacle.UNSCHEDULABLE, times.parse(told.get("lastTransitionTime")), message)
 
 
 def _since(raw: Json) -> float | None:

@@ -105,9 +105,10 @@ class ScaleReader:
 def pods_per_replica(scale: Scale, live: Sequence[Pod]) -> int:
     """Tell how many pods make a replica.
 
-    Rounded, since a rollout has a pod too many, and a group that is being made has too few.
+    Rounded, since a rollout has a pod too many, and a group that is being made has too few. Where
+    the status does not tell how many replicas there are, as many as asked for are taken for them.
     """
-    return max(1, round(len(live) / max(1, scale.status_replicas)))
+    return max(1, round(len(live) / max(1, scale.status_replicas or scale.spec_replicas)))
 
 
 def count(scale: Scale, live: Sequence[Pod], size: int) -> Replicas:

@@ -14,11 +14,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from budaiscaler.domain import contests
+from budaiscaler.domain import capacity, contests
+from budaiscaler.domain.capacity import Shortage
 from budaiscaler.domain.contests import Write
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.errors import NotFoundError
-from budaiscaler.kube import resources, selectors
+from budaiscaler.kube import resources, selectors, shortages
 from budaiscaler.kube.cache import Cache, Key
 from budaiscaler.kube.pods import Pod, controller, project_pod
 from budaiscaler.kube.port import Json, Kube
@@ -36,6 +37,7 @@ class Owner:
         selector: of its pods, in the form of a request.
         writer: field manager of its replicas, if they were written in its manifest; None where
             something scaled it last.
+        refusal: why pods of a ReplicaSet are not made; None while all are.
     """
 
     uid: str
@@ -43,6 +45,7 @@ class Owner:
     owner_uid: str | None
     selector: str = ""
     writer: str | None = None
+    refusal: Shortage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Workload:
         pods_per_replica: more than one where a replica is a group of pods.
         selector: of its pods, in the form of a request; others may match it too.
         writes: the latest changes of its replicas by others than autoscalers, oldest first.
+        shortage: why replicas have no place; of the one that waits longest.
     """
 
     replicas: Replicas
@@ -64,6 +68,7 @@ class Workload:
     pods_per_replica: int = 1
     selector: str = ""
     writes: tuple[Write, ...] = ()
+    shortage: Shortage | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class Workloads:
     _owned: dict[str, set[str]] = field(init=False)
     _starts: dict[str, deque[float]] = field(init=False)
     _writes: dict[str, deque[Write]] = field(init=False)
+    _refusals: dict[str, Shortage] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -139,7 +145,12 @@ class Workloads:
             live = await self._scales.pods(scale, namespace)
             size = pods_per_replica(scale, live)
             return Workload(
-                count(scale, live, size), (), live, pods_per_replica=size, selector=scale.selector
+                count(scale, live, size),
+                (),
+                live,
+                pods_per_replica=size,
+                selector=scale.selector,
+                shortage=capacity.longest(shortages.of_pods(live)),
             )
         owner = self._owners[kind].objects.get((namespace, name))
         if owner is None:
@@ -148,17 +159,21 @@ class Workloads:
             )
         owner_uids = (owner.uid, *self._owned.get(owner.uid, ()))
         pods = [pod for uid in owner_uids for pod in self._pods_by_owner.get(uid, {}).values()]
+        refusals = [self._refusals[uid] for uid in owner_uids if uid in self._refusals]
         replicas = Replicas(
             current=owner.replicas,
             ready=sum(pod.ready for pod in pods),
             unschedulable=sum(pod.unschedulable for pod in pods),
+            refused=max(0, owner.replicas - len(pods)) if refusals else 0,
         )
+        found = [*shortages.of_pods(pods), *(refusals if replicas.refused else ())]
         return Workload(
             replicas,
             tuple(self._startups(owner_uids)),
             tuple(pods),
             selector=owner.selector,
             writes=tuple(self._writes.get(owner.uid, ())),
+            shortage=capacity.longest(found),
         )
 
     def _startups(self, owner_uids: tuple[str, ...]) -> Iterator[float]:
@@ -183,8 +198,12 @@ class Workloads:
             self._known.discard(old.uid)
             self._starts.pop(old.uid, None)
             self._writes.pop(old.uid, None)
+        if old is not None:
+            self._refusals.pop(old.uid, None)
         if new is not None:
             self._known.add(new.uid)
+        if new is not None and new.refusal is not None:
+            self._refusals[new.uid] = new.refusal
         if old is not None and new is not None and _is_rewritten(old, new):
             self._writes[new.uid].append(Write(str(new.writer), self.clock()))
         if old is not None and old.owner_uid is not None:
@@ -204,6 +223,7 @@ def project_owner(raw: Json, _: Owner | None) -> Owner:
         owner_uid=controller(raw["metadata"]).get("uid"),
         selector=selectors.render(raw.get("spec", {}).get("selector") or {}),
         writer=_writer(raw["metadata"]),
+        refusal=shortages.refusal(raw.get("status") or {}),
     )
 
 

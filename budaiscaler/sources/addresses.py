@@ -35,19 +35,27 @@ DENIED: tuple[tuple[Network, str], ...] = tuple(
         ("224.0.0.0/4", "a multicast address"),
         ("ff00::/8", "a multicast address"),
         ("255.255.255.255/32", "the broadcast address"),
-        ("fd00:ec2::254/128", _METADATA),  # AWS
+        ("fd00:ec2::/32", _METADATA),  # AWS, which also hands out pods' credentials there
         ("fd20:ce::254/128", _METADATA),  # Google
         ("100.100.100.200/32", _METADATA),  # Alibaba
         ("192.0.0.192/32", _METADATA),  # Oracle
+        ("fd00:42::42/128", _METADATA),  # Scaleway
         ("168.63.129.16/32", _METADATA),  # Azure
     )
 )
 """Networks that no source may ask, and how to call them."""
 
 _CARRIERS = tuple(
-    IPv6Network(network) for network in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48")
+    IPv6Network(network)
+    for network in (
+        "::ffff:0:0/96",  # mapped
+        "::ffff:0:0:0/96",  # translated
+        "::/96",  # compatible
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",
+    )
 )
-"""IPv6 addresses whose last 32 bits are an IPv4 address: mapped, compatible, and NAT64."""
+"""IPv6 addresses whose last 32 bits are an IPv4 address."""
 
 
 @dataclass(frozen=True, slots=True)

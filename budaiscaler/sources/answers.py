@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from budaiscaler.domain.readings import NoData, NoDataReason
@@ -14,6 +14,9 @@ _NUMBER = re.compile(
 )
 """As Go and JSON write them; Python's own `float` would also take "1_000" and the digits of every
 script. NaN and infinities are read, so that they can be told from what is no number."""
+
+MOST_JSON_BYTES = 2**18
+"""Whoever reads a document looks at all that is in it, and all others wait for that."""
 
 _USUAL_KEYS = ("value", "metric", "result", "data")
 
@@ -29,6 +32,12 @@ def read_number(body: bytes, metric: str) -> float | NoData:
             HTML unless told otherwise.
         metric: its name, which may be a key.
     """
+    if len(body) > MOST_JSON_BYTES:
+        message = (
+            f"the endpoint answered more than {MOST_JSON_BYTES >> 10} KiB where one number is "
+            "wanted: answer less"
+        )
+        return NoData(NoDataReason.BAD_ANSWER, message)
     try:
         text = body.decode("utf-8-sig").strip()
         document: Any = text if _NUMBER.fullmatch(text) else json.loads(text)
@@ -66,17 +75,21 @@ def _candidates(document: Any, metric: str) -> Iterator[Any]:
         yield document.get(key)
 
 
-def find_number(document: Any, key: str) -> float | None:
-    """Find the number under a key: at the top, else in nested objects, depth first."""
+def find_numbers(document: Any, keys: Collection[str]) -> dict[str, float]:
+    """Find the number under each key: at the top, else in nested objects, depth first."""
+    found: dict[str, float] = {}
+    wanted = set(keys)
     nodes = [document]
-    while nodes:
+    while nodes and wanted:
         node = nodes.pop()
         if not isinstance(node, dict):
             continue
-        if (found := number(node.get(key))) is not None:
-            return found
+        for key in node.keys() & wanted:
+            if (one := number(node[key])) is not None:
+                found[key] = one
+        wanted -= found.keys()
         nodes.extend(reversed(node.values()))
-    return None
+    return found
 
 
 def number(value: Any) -> float | None:

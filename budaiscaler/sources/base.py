@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from budaiscaler.domain.api.sources import MetricsSource
@@ -20,12 +21,14 @@ class Sample:
         answered: how many answered, where that is not how many values there are: pods for a level,
             series for a total.
         of: how many there were to answer; None where the source does not know.
+        by_pod: the numbers by the name of the pod, where pods were asked one by one.
     """
 
     values: tuple[float, ...]
     at_s: float
     answered: int | None = None
     of: int | None = None
+    by_pod: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ class Catalogue:
         return sum(source.fetches for source in sources) + self.gpu.fetches
 
     @property
-    def flights(self) -> Mapping[SourceType, Flights]:
-        """How long those took and why they failed, for telemetry."""
+    def flights(self) -> Mapping[str, Flights]:
+        """How long those took and why they failed, for telemetry, by what was asked."""
         return {
             SourceType.PROMETHEUS: self.prometheus.flights,
             SourceType.EXTERNAL: self.external.flights,
@@ -86,6 +86,7 @@ class Catalogue:
             SourceType.CUSTOM: self.custom.flights,
             # Of engines as well: they share the pages.
             SourceType.POD: self.pages.flights,
+            **self.gpu.flights,
         }
 
 
@@ -115,7 +116,7 @@ async def catalogue(
     pods = HttpFetcher(
         guard=guard, deadline_s=options.timeout_s, clock=clock.monotonic, limits=LIMITS
     )
-    pages = Pages(pods, options.timeout_s, clock.monotonic)
+    pages = Pages(pods, options.timeout_s, clock.monotonic, clock.speed)
     resource = ResourceSource(kube, clock=clock.monotonic, wall_clock=clock.wall)
     custom = CustomSource(kube, clock=clock.monotonic, wall_clock=clock.wall)
     try:

@@ -13,8 +13,10 @@ import re
 import secrets as randomness
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from budaiscaler.domain.api import durations
 from budaiscaler.domain.api.rules.sources import HEADER_NAME, HEADER_VALUE, HEADERS_OF_OURS
@@ -165,6 +167,22 @@ def basic_authorization(user: SecretText, password: SecretText) -> str:
     return f"Basic {base64.b64encode(pair).decode()}"
 
 
+def secrets(options: RequestOptions, endpoint: str) -> tuple[str, ...]:
+    """What a server is sent that must not be repeated: values of headers, and passwords in them."""
+    sent = list(options.headers.values())
+    parts = urlsplit(endpoint)
+    if parts.password:
+        user, password = (
+            SecretText(unquote(text or "")) for text in (parts.username, parts.password)
+        )
+        sent.append(basic_authorization(user, password))
+    told = {word for value in sent for word in value.split()} - {"Basic", "Bearer"}
+    for word in tuple(told):
+        with suppress(ValueError):
+            told.add(base64.b64decode(word, validate=True).decode().partition(":")[2])
+    return tuple(told)
+
+
 def identity(*parts: str) -> str:
     """Digest texts so that only the same ones give the same, and none can be told from it."""
     digest = hashlib.blake2b(key=_KEY, digest_size=16)
@@ -176,7 +194,7 @@ def identity(*parts: str) -> str:
 
 def is_sendable(value: str) -> bool:
     """Whether a header may have this value."""
-    return re.fullmatch(HEADER_VALUE, value) is not None and value.isascii()
+    return re.fullmatch(HEADER_VALUE, value) is not None
 
 
 def deadline(source: MetricsSource) -> float | NoData | None:

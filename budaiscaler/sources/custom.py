@@ -56,7 +56,7 @@ class CustomSource:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._api = MetricsApi(kube, GROUP, ABSENT, clock)
+        self._api = MetricsApi(kube, GROUP, clock, absent=ABSENT)
         self._kinds = Kinds(kube, clock)
         self._clock = clock
         self._wall_clock = wall_clock

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from budaiscaler.domain.readings import NoData, NoDataReason
 
 SCHEMES = frozenset({"http", "https"})
+_SCHEME = re.compile("[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
 def complete(endpoint: str) -> str | None:
     """Complete a URL: a missing scheme is http. None when it is no http or https URL."""
-    full = endpoint if "://" in endpoint else f"http://{endpoint}"
+    full = endpoint if _SCHEME.match(endpoint) else f"http://{endpoint}"
     try:
         parts = urlsplit(full)
         usable = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0

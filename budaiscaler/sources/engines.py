@@ -114,7 +114,7 @@ _VLLM: dict[str, Measures] = {
         "vllm:time_per_output_token_seconds",
     ),
     **_histogram("request_latency", "vllm:e2e_request_latency_seconds"),
-    **_histogram("queue_time", "vllm:request_queue_time_seconds"),
+    **_histogram("queue_time", "vllm:request_queue_time_seconds", "vllm:time_in_queue_requests"),
     **_histogram("prefill_time", "vllm:request_prefill_time_seconds"),
     **_histogram("decode_time", "vllm:request_decode_time_seconds"),
     **_histogram("request_prompt_tokens", "vllm:request_prompt_tokens", unit=Unit.COUNT),
@@ -171,6 +171,12 @@ _SGLANG: dict[str, Measures] = {
     ),
     **_histogram("request_latency", "sglang:e2e_request_latency_seconds"),
     **_histogram("queue_time", "sglang:queue_time_seconds"),
+    **_called(
+        _mean("sglang:queue_time_seconds_sum", "sglang:queue_time_seconds_count", Unit.SECONDS)
+        + _gauge("sglang:avg_request_queue_latency", unit=Unit.SECONDS),
+        "queue_time",
+        "queue_time_mean",
+    ),
 }
 
 _TRITON: dict[str, Measures] = {

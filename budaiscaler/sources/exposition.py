@@ -11,12 +11,15 @@ not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 MOST_LINES = 10_000
 """Of one name, and of what begins with it; a page of more is an attack or a mistake."""
+MOST_BYTES = 2**18
+"""Of all lines of a page that are read: while one page is, all others wait."""
 
 _SHORT = 512
 """Bytes of labels that are remembered."""
@@ -57,9 +60,10 @@ class Text:
 
     def __init__(self, page: bytes) -> None:
         text = b"\n" + page
-        if b"\n " in text or b"\n\t" in text:
+        if 0 < text.count(b"\n ") + text.count(b"\n\t") <= MOST_LINES:
             text = _INDENTED.sub(b"\n", text)
         self._text = text
+        self._read_bytes = 0
 
     def series(self, name: str) -> tuple[Series, ...]:
         """Read the series with exactly this name, in the order of the page.
@@ -67,8 +71,28 @@ class Text:
         Raises:
             ValueError: one of its lines is broken, or there are too many.
         """
-        text, start = self._text, b"\n" + name.encode()
+        return tuple(_read(rest, name) for rest in self._lines(name))
+
+    def readable(self, name: str) -> tuple[Series, ...]:
+        """Read the same, leaving out lines that are broken or too many.
+
+        For pages on which a line stands for a thing of its own, such as a GPU, so that one which
+        tells nothing does not silence the others.
+        """
         series: list[Series] = []
+        with suppress(ValueError):
+            for rest in self._lines(name):
+                with suppress(ValueError):
+                    series.append(_read(rest, name))
+        return tuple(series)
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        """What stands behind exactly that name on each of its lines.
+
+        Raises:
+            ValueError: there are too many.
+        """
+        text, start = self._text, b"\n" + name.encode()
         at, lines = text.find(start), 0
         while at >= 0:
             lines += 1
@@ -77,9 +101,11 @@ class Text:
             end = text.find(b"\n", at + 1)
             rest = text[at + len(start) : end if end >= 0 else len(text)]
             if rest[:1] in b"{ \t":
-                series.append(_read(rest, name))
+                self._read_bytes += len(rest)
+                if self._read_bytes > MOST_BYTES:
+                    raise ValueError(f"{name} and what else is wanted is too much of it")
+                yield rest
             at = text.find(start, at + len(start))
-        return tuple(series)
 
 
 def extract(page: bytes, names: Iterable[str]) -> dict[str, tuple[Series, ...]]:

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 _LONGEST = 4096
 """Characters; longer ones are those of machines."""
-_LITERAL = re.compile(r"""#[^\n]*|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`[^`]*+`""")
+_LITERAL = re.compile(r"""#[^\n]*|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|`[^`]*+`?""")
+"""One that does not end goes to the end, or each quote would be looked for an end of its own."""
 _ASIDE = re.compile(
     r"\{[^{}]*\}|\[[^\[\]]*\]"
     r"|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)"

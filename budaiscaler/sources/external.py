@@ -6,32 +6,25 @@ chance which pod that is, so we do not.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from budaiscaler.domain.api import naming, quantity
 from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.api.sources import MetricsSource
-from budaiscaler.domain.errors import (
-    ForbiddenError,
-    KubeError,
-    KubeUnreachableError,
-    NotFoundError,
-    QuantityError,
-)
+from budaiscaler.domain.errors import QuantityError
 from budaiscaler.domain.readings import NoData, NoDataReason
+from budaiscaler.kube.port import Json
 from budaiscaler.sources import answers, endpoints
 from budaiscaler.sources.base import Sample, SourceRequest
 from budaiscaler.sources.coalescing import Coalescer
 from budaiscaler.sources.credentials import Credentials, RequestOptions
 from budaiscaler.sources.measuring import Flights
+from budaiscaler.sources.metrics_apis import MetricsApi, ObjectReader
 
-METRICS_API = "/apis/external.metrics.k8s.io/v1beta1"
-LOOK_UPS = 8
-"""At once, on the API server."""
+GROUP = "external.metrics.k8s.io"
 
 Key = tuple[str, str, str, str]
 """Endpoint, namespace, metric, and the identity of what is sent along."""
@@ -52,18 +45,6 @@ class Fetcher(Protocol):
         ...
 
 
-class ObjectReader(Protocol):
-    """What we ask of the API server."""
-
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read an object or a list within a time limit.
-
-        Raises:
-            KubeError: it cannot be read.
-        """
-        ...
-
-
 class ExternalSource:
     """Readings, shared by all of a namespace that ask the same with the same credentials."""
 
@@ -76,10 +57,9 @@ class ExternalSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetcher = fetcher
-        self._kube = kube
+        self._api = MetricsApi(kube, GROUP, clock)
         self._credentials = credentials
         self._clock = clock
-        self._look_ups = asyncio.Semaphore(LOOK_UPS)
         self._coalescer: Coalescer[Key] = Coalescer(clock)
 
     @property
@@ -133,28 +113,28 @@ class ExternalSource:
         return number if isinstance(number, NoData) else Sample((number,), self._clock())
 
     async def _ask_cluster(self, namespace: str, metric: str) -> Sample | NoData:
-        path = f"{METRICS_API}/namespaces/{quote(namespace, safe='')}/{quote(metric, safe='')}"
-        try:
-            async with self._look_ups:
-                answer = await self._kube.get(path)
-        except KubeError as error:
-            return _explain(error, namespace, metric)
-        return read_items(answer, metric, self._clock())
+        path = f"/apis/{GROUP}/v1beta1/namespaces/{quote(namespace, safe='')}"
+        absent = (
+            f"nobody publishes {metric} for namespace {namespace} on {GROUP}: check targetMetric, "
+            "or set endpoint"
+        )
+        answer = await self._api.get(f"{path}/{quote(metric, safe='')}", absent=absent)
+        return answer if isinstance(answer, NoData) else read_items(answer, metric, self._clock())
 
 
-def read_items(answer: Mapping[str, Any], metric: str, now_s: float) -> Sample | NoData:
+def read_items(answer: Json, metric: str, now_s: float) -> Sample | NoData:
     """Read an `ExternalMetricValueList`; every item is a sample."""
     items = answer.get("items")
     try:
         labels = [item.get("metricLabels") or {} for item in items or ()]
         values = tuple(quantity.parse(item["value"]) for item in items or ())
     except (AttributeError, KeyError, TypeError, QuantityError):
-        message = f"what serves external.metrics.k8s.io answered no list of values for {metric}"
+        message = f"what serves {GROUP} answered no list of values for {metric}"
         return NoData(NoDataReason.BAD_ANSWER, message)
     if any(of.get(naming.LABEL_KIND) == KIND and naming.LABEL_SCALER in of for of in labels):
         return _own(metric)  # summed with its own reading, a scaler would feed on itself
     if not values:
-        message = f"external.metrics.k8s.io has no value of {metric}: check what publishes it"
+        message = f"{GROUP} has no value of {metric}: check what publishes it"
         return NoData(NoDataReason.EMPTY_RESULT, message)
     return Sample(values, now_s)
 
@@ -166,8 +146,8 @@ def _unaskable(source: MetricsSource) -> NoData | None:
         return _own(metric)
     if metric != naming.published_metric(metric):
         message = (
-            "targetMetric cannot be asked of external.metrics.k8s.io: use letters, digits and _ . "
-            "- only, or set endpoint"
+            f"targetMetric cannot be asked of {GROUP}: use letters, digits and _ . - only, or set "
+            "endpoint"
         )
         return NoData(NoDataReason.BAD_ENDPOINT, message)
     return None
@@ -175,27 +155,8 @@ def _unaskable(source: MetricsSource) -> NoData | None:
 
 def _own(metric: str) -> NoData:
     message = (
-        f"{metric} on external.metrics.k8s.io is published by BudAIScaler itself, so this source "
-        "would read what it wrote: set endpoint; or, if another server publishes targetMetric, set "
-        "name to something else"
+        f"{metric} on {GROUP} is published by BudAIScaler itself, so this source would read what "
+        "it wrote: set endpoint; or, if another server publishes targetMetric, set name to "
+        "something else"
     )
     return NoData(NoDataReason.BAD_ENDPOINT, message)
-
-
-def _explain(error: KubeError, namespace: str, metric: str) -> NoData:
-    if isinstance(error, NotFoundError):
-        message = (
-            f"nobody publishes {metric} for namespace {namespace} on external.metrics.k8s.io: "
-            "check targetMetric, or set endpoint"
-        )
-        return NoData(NoDataReason.EMPTY_RESULT, message)
-    if isinstance(error, ForbiddenError):
-        message = "we may not read external.metrics.k8s.io: give our ServiceAccount that right"
-        return NoData(NoDataReason.HTTP_ERROR, message)
-    if isinstance(error, KubeUnreachableError):
-        message = "the API server did not answer for external.metrics.k8s.io: check that it runs"
-        return NoData(NoDataReason.UNREACHABLE, message)
-    message = (
-        f"external.metrics.k8s.io has no value of {metric} now: check the server that publishes it"
-    )
-    return NoData(NoDataReason.HTTP_ERROR, message)

@@ -89,37 +89,6 @@ class PrometheusSource:
             return found
         return dataclasses.replace(found, answered=_series(counted))
 
-    async def warm_up(
-        self, request: SourceRequest, window_s: float, step_s: float
-    ) -> list[tuple[float, float]] | NoData:
-        """Give what the source would have told: an age in seconds and a number, oldest first.
-
-        Times with no number, or with one that is no reading, are left out: a gap is a gap.
-        """
-        access = await self._access.access(request.namespace, request.source)
-        if isinstance(access, NoData):
-            return access
-        asked = _enforced(access, request.source.prom_ql or "")
-        if isinstance(asked, NoData):
-            return asked
-        now_s = time.time()
-        span = (now_s - window_s, now_s)
-        points = await self._threads.ask(
-            access,
-            lambda connection, until_s: connection.query_range(asked, span, step_s, until_s),
-        )
-        if isinstance(points, NoData):
-            return points
-        target_type, _ = promql.target_type(request.source)
-        is_total = target_type is TargetType.AVERAGE_VALUE
-        history = []
-        for point in points:
-            total = math.fsum(point.values)
-            value = total if is_total else total / len(point.values)
-            if math.isfinite(value) and value >= 0:
-                history.append((max(0.0, now_s - point.at_s), value))
-        return history
-
     async def close(self) -> None:
         """Give up what is under way, so that no thread outlives us for long."""
         await self._coalescer.close()

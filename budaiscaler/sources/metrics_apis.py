@@ -51,11 +51,11 @@ class MetricsApi:
 
     Attributes:
         group: its name.
-        absent: what to tell where it knows nothing of what was asked.
+        absent: what to tell of a 404, where a question has no words of its own for it.
     """
 
     def __init__(
-        self, kube: ObjectReader, group: str, absent: str, clock: Callable[[], float]
+        self, kube: ObjectReader, group: str, clock: Callable[[], float], *, absent: str = ""
     ) -> None:
         self.group = group
         self.absent = absent
@@ -67,7 +67,7 @@ class MetricsApi:
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, absent: str = ""
     ) -> dict[str, Any] | NoData:
-        """Ask; `absent` replaces what is told of a 404."""
+        """Ask; `absent` is what to tell of a 404."""
         async with self._turns:
             refusal = self._breaker.refusal(self._clock())
             if refusal is not None:

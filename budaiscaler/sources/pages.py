@@ -150,14 +150,23 @@ class Pages:
         fetcher: made with `LIMITS`.
         turn_s: longest wait for a turn.
         clock: monotonic seconds.
+        speed: how many of them pass in a real second. What nobody asks for is forgotten after real
+            ones: names that are still on their way must not be.
     """
 
-    def __init__(self, fetcher: Fetcher, turn_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        turn_s: float,
+        clock: Callable[[], float],
+        speed: float = 1.0,
+    ) -> None:
         self.fetches = 0
         self.flights = Flights()
         self._fetcher = fetcher
         self._turn_s = turn_s
         self._clock = clock
+        self._forget_after_s = FORGET_AFTER_S * speed
         self._pods: dict[Address, _Pod] = {}
         self._turns = {
             True: asyncio.Semaphore(ANSWERING),
@@ -225,15 +234,15 @@ class Pages:
         return body
 
     def _prune(self, now_s: float) -> None:
-        if now_s - self._pruned_at_s < FORGET_AFTER_S:
+        if now_s - self._pruned_at_s < self._forget_after_s:
             return
         self._pruned_at_s = now_s
         for address, pod in list(self._pods.items()):
-            if pod.flight is None and now_s - pod.asked_at_s > FORGET_AFTER_S:
+            if pod.flight is None and now_s - pod.asked_at_s > self._forget_after_s:
                 del self._pods[address]
                 continue
             for name, asked_at_s in list(pod.wanted.items()):
-                if now_s - asked_at_s > FORGET_AFTER_S:
+                if now_s - asked_at_s > self._forget_after_s:
                     del pod.wanted[name]
 
 
@@ -244,17 +253,17 @@ def read(body: bytes, names: Mapping[str, float], now_s: float) -> Page | NoData
         message = "it answered HTML and no metrics: check port and path"
         return NoData(NoDataReason.BAD_ANSWER, message)
     if start == b"{":
+        if len(body) > answers.MOST_JSON_BYTES:
+            message = f"it answered more than {answers.MOST_JSON_BYTES >> 10} KiB of JSON"
+            return NoData(NoDataReason.BAD_ANSWER, f"{message}: answer less")
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
             return NoData(NoDataReason.BAD_ANSWER, "it answered JSON that is broken: see its log")
-        numbers = {name: answers.find_number(document, name) for name in names}
+        numbers = answers.find_numbers(document, names)
         return Page(
             now_s,
-            {
-                name: () if number is None else (Series((), number),)
-                for name, number in numbers.items()
-            },
+            {name: (Series((), numbers[name]),) if name in numbers else () for name in names},
         )
     text = Text(body)
     return Page(now_s, {name: _series(text, name) for name in names})

@@ -12,9 +12,8 @@ from __future__ import annotations
 import math
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,7 +24,7 @@ from urllib3.exceptions import NameResolutionError
 from urllib3.util.retry import Retry
 
 from budaiscaler.domain.readings import NoData, NoDataReason
-from budaiscaler.sources import dialling, results
+from budaiscaler.sources import credentials, dialling, results
 from budaiscaler.sources.addresses import AddressGuard
 from budaiscaler.sources.credentials import RequestOptions
 from budaiscaler.sources.endpoints import public
@@ -80,6 +79,7 @@ class Connection:
         guard: AddressGuard | None,
     ) -> None:
         self._endpoint = endpoint
+        self._secrets = credentials.secrets(options, endpoint)
         self.is_refused = False
         self._adapter = _BoundedAdapter(resolve, options, guard)
         session = requests.Session()
@@ -111,18 +111,6 @@ class Connection:
             lambda: results.read_by_label(self._client.custom_query(expression), label), until_s
         )
 
-    def query_range(
-        self, expression: str, span: tuple[float, float], step_s: float, until_s: float
-    ) -> tuple[results.Point, ...] | NoData:
-        """Ask for a value every `step_s` between two times, in seconds of the epoch."""
-        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in span)
-        return self._ask(
-            lambda: results.read_points(
-                self._client.custom_query_range(expression, start, end, f"{step_s:g}")
-            ),
-            until_s,
-        )
-
     def _ask(self, ask: Callable[[], T | NoData], until_s: float) -> T | NoData:
         self._adapter.begin(until_s)
         self.is_refused = False
@@ -137,7 +125,7 @@ class Connection:
         ) as error:
             if isinstance(error, _RefusedError):
                 self.is_refused = error.status in _CREDENTIALS_CODES
-            return _explain(error, public(self._endpoint))
+            return _explain(error, public(self._endpoint), self._secrets)
 
     def cut(self) -> None:
         """End the query, from another thread; of no use afterwards."""
@@ -224,10 +212,10 @@ def _move_to_body(request: requests.PreparedRequest) -> None:
     request.headers["Content-Length"] = str(len(form))
 
 
-def _explain(error: Exception, endpoint: str) -> NoData:
+def _explain(error: Exception, endpoint: str, secrets: Collection[str]) -> NoData:
     """Say what an owner of a scaler can do; never the credentials, never a stack."""
     if isinstance(error, _RefusedError):
-        return _explain_status(error, endpoint)
+        return _explain_status(error, endpoint, secrets)
     if isinstance(error, _TooLargeError):
         message = f"{endpoint} answered more than {MAX_BODY_BYTES >> 20} MiB; aggregate in promQL"
         return NoData(NoDataReason.BAD_ANSWER, message)
@@ -263,9 +251,9 @@ def _explain_connection(error: requests.ConnectionError, endpoint: str) -> NoDat
     return NoData(NoDataReason.UNREACHABLE, f"{endpoint} cannot be reached: check that it runs")
 
 
-def _explain_status(error: _RefusedError, endpoint: str) -> NoData:
+def _explain_status(error: _RefusedError, endpoint: str, secrets: Collection[str]) -> NoData:
     if error.status in _BAD_QUERY_CODES:
-        detail = results.error_text(error.body)
+        detail = results.error_text(error.body, secrets)
         return NoData(
             NoDataReason.BAD_QUERY, f"Prometheus refuses promQL: {detail or 'it does not parse'}"
         )

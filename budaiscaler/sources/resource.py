@@ -62,7 +62,7 @@ class ResourceSource:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._api = MetricsApi(kube, GROUP, ABSENT, clock)
+        self._api = MetricsApi(kube, GROUP, clock, absent=ABSENT)
         self._clock = clock
         self._wall_clock = wall_clock
         self._lists: Shared[Key, Mapping[str, Usage] | NoData] = Shared(clock)

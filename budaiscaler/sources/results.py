@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from budaiscaler.domain.readings import NoData, NoDataReason
@@ -46,39 +45,22 @@ def read_by_label(result: Any, label: str) -> dict[str, float]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What a range query gives for one time.
+LONGEST_ERROR = 300
+SHORTEST_SECRET = 4
+"""Characters; shorter ones are found in any text."""
 
-    Attributes:
-        at_s: seconds of the epoch.
-        values: one a series that had one then.
+
+def error_text(body: bytes, secrets: Iterable[str]) -> str:
+    """What an error says of itself; empty for one that is not of Prometheus.
+
+    Also for one that repeats what was sent to it beside the query: whoever may read the status need
+    not know that.
     """
-
-    at_s: float
-    values: tuple[float, ...]
-
-
-def read_points(result: Any) -> tuple[Point, ...] | NoData:
-    """Read the `data.result` of a range query, oldest first; times without a value have no point.
-
-    Raises:
-        ValueError, KeyError, TypeError: when it is no matrix.
-    """
-    found: dict[float, list[float]] = {}
-    for series in result:
-        for at_s, text in series["values"]:
-            found.setdefault(float(at_s), []).append(float(text))
-    if not found:
-        message = "the query found no series in that time: check the labels in promQL"
-        return NoData(NoDataReason.EMPTY_RESULT, message)
-    return tuple(Point(at_s, tuple(found[at_s])) for at_s in sorted(found))
-
-
-def error_text(body: bytes) -> str:
-    """What an error says of itself; empty for one that is not of Prometheus."""
     try:
         answer: Mapping[str, Any] = json.loads(body)
-        return str(answer["error"])[:300]
+        text = str(answer["error"])
     except (ValueError, KeyError, TypeError):
         return ""
+    if any(secret in text for secret in secrets if len(secret) >= SHORTEST_SECRET):
+        return ""
+    return text[:LONGEST_ERROR]

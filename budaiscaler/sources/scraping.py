@@ -147,12 +147,13 @@ async def scrape(pages: Looker, request: SourceRequest, question: Question) -> S
         return number.value
 
     answers = await _within(DEADLINE_S, {pod.name: ask(pod) for pod in pods})
-    values = [answer for answer in answers.values() if not isinstance(answer, NoData)]
+    told = {name: answer for name, answer in answers.items() if not isinstance(answer, NoData)}
+    values = list(told.values())
     silent = {name: one for name, one in answers.items() if isinstance(one, NoData)}
     shared = share(values, silent, replicas.ready, request.workload.pods_per_replica, question)
     if not shared:
         return _nobody(silent)
-    return Sample(shared, oldest_s, len(shared), replicas.ready)
+    return Sample(shared, oldest_s, len(shared), replicas.ready, told)
 
 
 def share(

@@ -1,7 +1,7 @@
 """Simulated inference servers: one at each pod of a Deployment, at that pod's own address.
 
-They come and go with the pods. A load for all of them is shared evenly, as behind a Service; a pod
-can be made to misbehave, in each of the ways that servers do.
+They come and go with the pods. A load for all of them is shared evenly among those that are ready,
+as behind a Service; a pod can be made to misbehave, in each of the ways that servers do.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from budaiscaler.kube.resources import PODS
 from e2e.cluster import ports, waiting
 from e2e.cluster.api import Api, Object
 from e2e.cluster.engine_pages import PAGES, Load
+from e2e.cluster.workloads import is_ready
 
 POLL_S: Final = 0.05
 JOIN_TIMEOUT_S: Final = 5.0
@@ -47,8 +48,10 @@ class Engines:
         page: what a pod writes of its load; by name that of an engine.
         port: of all of them.
         load: of all together, or of each if `is_shared` is false.
+        own: load of pods by name that have one of their own.
         manners: of pods by name; others answer well.
         asked: how often each pod was.
+        poll_s: between two looks at which pods there are.
     """
 
     api: Api
@@ -58,10 +61,13 @@ class Engines:
     port: int = field(default_factory=lambda: ports.pick(1)[0])
     load: Load = field(default_factory=Load)
     is_shared: bool = True
+    own: dict[str, Load] = field(default_factory=dict)
     manners: dict[str, Manner] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
+    poll_s: float = POLL_S
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
+    _ready: frozenset[str] = frozenset()
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _error: BaseException | None = None
@@ -72,7 +78,7 @@ class Engines:
         return cls(api, namespace, deployment, PAGES[engine])
 
     def share(self, load: Load) -> None:
-        """Share a load evenly among all pods, however many there are."""
+        """Share a load evenly among all ready pods, however many there are."""
         self.load, self.is_shared = load, True
 
     def give_each(self, load: Load) -> None:
@@ -119,7 +125,7 @@ class Engines:
                 self._error = error
             else:
                 await self._follow(found["items"])
-            await asyncio.sleep(POLL_S)
+            await self._sleep(self.poll_s)
         for server in self._servers.values():
             server.close()
         for writer in list(self._writers):
@@ -128,18 +134,19 @@ class Engines:
 
     async def _follow(self, pods: list[Object]) -> None:
         live = {
-            pod["metadata"]["name"]: pod["status"]["podIP"]
+            pod["metadata"]["name"]: (pod["status"]["podIP"], is_ready(pod))
             for pod in pods
             if pod["metadata"].get("labels", {}).get("app") == self.deployment
             and pod["status"].get("podIP")
             and not pod["metadata"].get("deletionTimestamp")
         }
+        self._ready = frozenset(name for name, (_, ready) in live.items() if ready)
         for name in self._servers.keys() - live.keys():
             self._servers.pop(name).close()
         for name in live.keys() - self._servers.keys():
             try:
                 self._servers[name] = await asyncio.start_server(
-                    partial(self._serve, name), live[name], self.port
+                    partial(self._serve, name), live[name][0], self.port
                 )
             except OSError as error:  # of a pod that was there before with this address
                 self._error = error
@@ -151,12 +158,13 @@ class Engines:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
             self.asked[name] = self.asked.get(name, 0) + 1
-            await self._answer(self.manners.get(name, Manner.WELL), writer)
+            await self._answer(name, writer)
             await writer.drain()
         writer.close()
         self._writers.discard(writer)
 
-    async def _answer(self, manner: Manner, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, name: str, writer: asyncio.StreamWriter) -> None:
+        manner = self.manners.get(name, Manner.WELL)
         if manner is Manner.REFUSES:
             return
         if manner is Manner.HANGS:
@@ -174,19 +182,24 @@ class Engines:
                 writer.write(_CHUNK)
                 await writer.drain()
         else:
-            body = self._text(manner).encode()
+            body = self._text(name, manner).encode()
             writer.write(_head("text/plain; version=0.0.4", length=len(body)) + body)
 
-    def _text(self, manner: Manner) -> str:
+    def _text(self, name: str, manner: Manner) -> str:
         if manner is Manner.NAN:
             return self.page(Load(float("nan"), float("nan"), float("nan")))
-        load, parts = self.load, max(1, len(self._servers)) if self.is_shared else 1
+        if name in self.own:
+            return self.page(self.own[name])
+        load, part = self.load, 1.0
+        if self.is_shared:
+            # A pod that just became ready has nothing to do before the others have less.
+            part = 1 / len(self._ready) if name in self._ready else 0.0
         return self.page(
             replace(
                 load,
-                running=load.running / parts,
-                waiting=load.waiting / parts,
-                tokens_per_s=load.tokens_per_s / parts,
+                running=load.running * part,
+                waiting=load.waiting * part,
+                tokens_per_s=load.tokens_per_s * part,
             )
         )
 

@@ -129,3 +129,11 @@ def test_the_web_server_of_the_original() -> None:
             },
         },
     }
+
+
+def test_with_schedules_the_load_is_all_that_it_reads() -> None:
+    """And so exact: a floor of eleven replicas is no step that the dead band of cpu swallows."""
+    hint = {"name": "day", "cronExpression": "0 9 * * *", "targetReplicas": 5, "duration": "2h"}
+    found = rendered(CPU, QUEUE, scheduleHints=[hint])
+    assert [one["type"] for one in found["metrics"]] == ["External"]
+    assert {found["behavior"][way]["tolerance"] for way in ("scaleUp", "scaleDown")} == {"0"}

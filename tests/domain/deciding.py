@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from budaiscaler.domain import pausing, readings
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.capacity import Shortage
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Code, Decision, Observation, Replicas, Rung, State
 from budaiscaler.domain.gpu import GpuObserved
@@ -49,6 +50,8 @@ class Story:
         ready: int | None = None,
         unschedulable: int = 0,
         are_counted: bool = True,
+        refused: int = 0,
+        shortage: Shortage | None = None,
         startup_p95_s: float | None = None,
         exact: bool = True,
         paused: Pausing = pausing.NOTHING,
@@ -59,7 +62,9 @@ class Story:
         """Decide `after_s` later; all replicas are ready unless told."""
         self.now += timedelta(seconds=after_s)
         observation = Observation(
-            Replicas(current, current if ready is None else ready, unschedulable, are_counted),
+            Replicas(
+                current, current if ready is None else ready, unschedulable, are_counted, refused
+            ),
             {
                 name: readings.reading(float(said)) if isinstance(said, int | float) else said
                 for name, said in (says or {}).items()
@@ -70,6 +75,7 @@ class Story:
             contested_by=contested_by,
             gpu=gpu,
             annotations={f"{GROUP}/{name}": text for name, text in self.annotations.items()},
+            shortage=shortage,
         )
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return decision

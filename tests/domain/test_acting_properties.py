@@ -115,9 +115,9 @@ def test_the_ladder_is_in_order_and_ends_in_the_result(world: World) -> None:
 @given(strategies.acting_worlds())
 def test_what_is_paused_does_not_move_but_for_the_bounds(world: World) -> None:
     """Neither panic nor an initial scale gets past a pause."""
-    paused = world.observation.paused
-    assume(paused.up and paused.down and not _is_switched_off(world))
-    decision = _decided(world)
+    assume(not _is_switched_off(world))
+    paused = replace(world.observation.paused, up=True, down=True)
+    decision = _decided(replace(world, observation=replace(world.observation, paused=paused)))
     current = world.observation.replicas.current
     fewest = sleeping.fewest(world.spec, tuning.given(world.observation.annotations))
     assert decision.desired_replicas == min(max(current, fewest), world.spec.max_replicas)
@@ -138,3 +138,13 @@ def test_what_was_asked_for_is_remembered(world: World) -> None:
     assert world.spec.mode is Mode.AUTO
     assert state.asked == decision.desired_replicas
     assert set(state.kpa) <= {source.key for source in world.spec.metrics_sources}
+
+
+@given(strategies.acting_worlds())
+def test_a_second_look_at_once_changes_nothing(world: World) -> None:
+    """Inside a window, and everywhere else: who decides twice on the same, decides the same."""
+    first, state = decide(world.spec, world.observation, world.state, NOON)
+    second, after = decide(world.spec, world.observation, state, NOON)
+    assert second.desired_replicas == first.desired_replicas
+    third, again = decide(world.spec, world.observation, after, NOON)
+    assert (third, again) == (second, after)

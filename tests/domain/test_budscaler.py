@@ -198,6 +198,32 @@ def test_a_gate_does_not_stay_closed_for_ever() -> None:
     assert story.step(6, {"queue": 10.5}, ready=5, after_s=600).desired_replicas == 10
 
 
+def test_who_has_no_place_does_not_close_a_gate() -> None:
+    """Two that no node takes do not start; with one that does it is closed."""
+    gates = {"startingPods": {"maxStartingPods": 1}, "maxScaleRate": "10"}
+    spec = _spec(samples.total(), behavior={"scaleUp": gates})
+    for ready, desired in ((4, 10), (3, 6)):
+        decision = Story(spec).step(6, {"queue": 10.5}, ready=ready, unschedulable=2)
+        assert decision.desired_replicas == desired
+
+
+@pytest.mark.parametrize(
+    ("load", "desired"),
+    [
+        pytest.param(11.9, 10, id="up-inside"),
+        pytest.param(12.5, 12, id="up-outside"),
+        pytest.param(9.6, 10, id="down-inside"),
+        pytest.param(9.0, 9, id="down-outside"),
+    ],
+)
+def test_each_direction_has_its_tolerance(load: float, desired: int) -> None:
+    """A fifth on the way up, and a twentieth on the way down."""
+    behavior = samples.tolerance("0.2", "0.05")
+    behavior["scaleDown"]["stabilizationWindowSeconds"] = 0
+    decision = _settled(_spec(samples.total(), behavior=behavior), 10, {"queue": load})
+    assert decision.desired_replicas == desired
+
+
 @pytest.mark.parametrize(
     ("source", "desired"),
     [
@@ -295,3 +321,18 @@ def test_who_cannot_be_woken_is_told() -> None:
     """Fewest is 0, and no source would notice a load."""
     decision = _settled(_spec(minReplicas=0), 1, {"usage": 0})
     assert told(decision, conditions.SCALE_TO_ZERO)[:2] == ("False", "NothingWakesIt")
+
+
+@pytest.mark.parametrize("strategy", ["KPA", "BudScaler"])
+@pytest.mark.parametrize(
+    "load", [pytest.param(3, id="less-than-was-wanted"), pytest.param(6, id="more-than-that")]
+)
+def test_lost_replicas_hold_what_was_asked_for(strategy: str, load: float) -> None:
+    """On the way from ten down to four some are lost: a higher load must not be worth fewer."""
+    story = Story(_spec(samples.total(), scalingStrategy=strategy))
+    for _ in range(30):
+        story.step(10, {"queue": 4}, after_s=60)
+    story.spec = _spec(samples.total(), scalingStrategy=strategy, maxReplicas=10)
+    held = story.step(10, {"queue": load}, ready=8, after_s=0)
+    assert rung(held, Code.LOST_OR_STARTING).after == 10
+    assert held.desired_replicas == 10

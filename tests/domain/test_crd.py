@@ -144,6 +144,23 @@ def test_every_field_is_described() -> None:
     assert silent == set()
 
 
+def test_every_field_says_what_holds_without_it() -> None:
+    """A default, that it is required, or that it does nothing anyway."""
+
+    def wanted(path: str) -> tuple[str, ...]:
+        owner, _, name = path.rpartition(".")
+        is_required = name in NODES[owner].get("required", ())
+        return ("equired",) if is_required else ("Default", "Without effect", "required for that")
+
+    unsaid = {
+        path
+        for path, node in NODES.items()
+        if path.startswith("spec.") and not path.endswith("[]")
+        if not any(words in node["description"] for words in wanted(path))
+    }
+    assert unsaid == set()
+
+
 @pytest.mark.parametrize("model", validation.BY_TYPE)
 def test_every_rule_is_carried(model: type[BaseModel]) -> None:
     """Each row of the table stands on its type, with its message, wherever that type is used."""

@@ -16,15 +16,16 @@ from tests import rules, samples
 GROUP = "scaler.bud.studio"
 
 
-def _paths(node: dict[str, Any], path: str) -> Iterator[str]:
+def _paths(node: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
     for name, child in node.get("properties", {}).items():
         here = f"{path}{name}"
-        yield here
+        yield here, child["description"]
         yield from _paths(child, f"{here}.")
         yield from _paths(child.get("items", {}), f"{here}[].")
 
 
-def _schema() -> tuple[str, ...]:
+def _schema() -> tuple[tuple[str, str], ...]:
+    """Each field, and its description."""
     version = crd.budaiscaler_crd()["spec"]["versions"][0]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return tuple(_paths(spec, ""))
@@ -44,11 +45,23 @@ def test_no_field_of_the_schema_is_silently_ignored() -> None:
             tuple(f"{block}{end}" for block in unspoken for end in (".", "[]"))
         )
 
-    schema = _schema()
+    schema = [path for path, _ in _schema()]
     assert len(schema) > 100
     assert [path for path in schema if not is_known(path)] == []
     assert known - set(schema) == set()
     assert set(ROWS) & EFFECTIVE == set()
+
+
+def test_the_schema_promises_nothing_of_what_never_has_an_effect() -> None:
+    """Whoever reads `kubectl explain` first need not find it out from a condition."""
+    never = {
+        path
+        for path, rows in ROWS.items()
+        if any(row.when is None and not row.is_planned for row in rows)
+    }
+    described = dict(_schema())
+    assert len(never) > 5
+    assert {path for path in never if "Without effect" not in described[path]} == set()
 
 
 @pytest.mark.parametrize(
@@ -120,6 +133,39 @@ def test_no_field_of_the_schema_is_silently_ignored() -> None:
             id="resource-with-tls",
         ),
         pytest.param(
+            rules.of_type("external", endpoint="http://a", tls={"insecureSkipVerify": True}),
+            ("metricsSources[0].tls",),
+            id="tls-of-http",
+        ),
+        pytest.param(
+            rules.of_type("external", endpoint="HTTPS://a", tls={"insecureSkipVerify": True}),
+            (),
+            id="tls-of-https",
+        ),
+        pytest.param(
+            rules.of_source(endpoint="prometheus:9090", tls={"serverName": "a"}),
+            ("metricsSources[0].tls",),
+            id="tls-of-an-endpoint-without-a-scheme",
+        ),
+        pytest.param(
+            rules.of_source(tls={"serverName": "a"}), (), id="tls-of-the-operator's-prometheus"
+        ),
+        pytest.param(
+            rules.of_type("pod", tls={"serverName": "a"}),
+            ("metricsSources[0].tls",),
+            id="tls-of-pods-by-http",
+        ),
+        pytest.param(
+            rules.of_type("pod", protocolType="https", tls={"serverName": "a"}),
+            (),
+            id="tls-of-pods-by-https",
+        ),
+        pytest.param(
+            rules.of_source(tls={"caBundle": rules.CA, "insecureSkipVerify": True}),
+            ("metricsSources[0].tls.caBundle",),
+            id="authorities-that-are-not-asked",
+        ),
+        pytest.param(
             rules.of_type(
                 "inferenceEngine",
                 port="1",
@@ -147,6 +193,13 @@ def test_no_field_of_the_schema_is_silently_ignored() -> None:
             ),
             ("gpuConfig.topologyAware",),
             id="gpu-placement",
+        ),
+        pytest.param(
+            samples.raw_spec(
+                gpuConfig={"enabled": True, "gpuMemoryThreshold": 0, "gpuComputeThreshold": 80}
+            ),
+            ("gpuConfig.gpuMemoryThreshold",),
+            id="gpu-threshold-of-0",
         ),
         pytest.param(
             samples.raw_spec(
@@ -232,6 +285,16 @@ def test_tuning_annotations_belong_to_the_other_strategies() -> None:
             )
         ),
     )
+
+
+def test_pods_are_named_to_the_controller_of_replica_sets_only() -> None:
+    """A StatefulSet takes its last pod away, whatever any annotation says."""
+    named = {f"{GROUP}/pod-deletion-cost": "true"}
+    for kind, why in (("StatefulSet", ["on Deployments and ReplicaSets"]), ("ReplicaSet", [])):
+        spec = samples.spec(scalingStrategy="KPA", scaleTargetRef={"kind": kind, "name": "chat"})
+        told = effects.without_effect(spec, named)
+        assert [text.rstrip(")").rpartition(", ")[2] for text in told] == why
+    assert len(effects.without_effect(samples.spec(), named)) == 1
 
 
 @pytest.mark.parametrize(

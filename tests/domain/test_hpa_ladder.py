@@ -54,6 +54,7 @@ def test_the_stages_and_codes_are_a_closed_list() -> None:
         "RateLimited",
         "Disabled",
         "StartingGate",
+        "CapacityLimited",
         "MinReplicas",
         "MaxReplicas",
         "ScalingDisabled",

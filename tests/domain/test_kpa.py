@@ -321,6 +321,18 @@ def test_gpus_can_only_raise(memory: float, load: float, desired: int) -> None:
     assert _tell(story, 2, {"queue": load}, 600, gpu=gpus).desired_replicas == desired
 
 
+def test_gpus_have_the_dead_band_of_the_metrics() -> None:
+    """Memory a little above its threshold changes nothing where a band was asked for."""
+    config = {"enabled": True, "gpuMemoryThreshold": 70}
+    reading = readings.reading(75, answered=10, of=10)
+    assert isinstance(reading, Reading)
+    gpus = GpuReading(reading, NoData(NoDataReason.METRIC_NOT_FOUND, "none"), 10)
+    for band, desired in ((None, 11), ("0.1", 10)):
+        behavior = {} if band is None else {"behavior": samples.tolerance(band)}
+        story = Story(_spec(gpuConfig=config, **behavior))
+        assert _tell(story, 10, {"queue": 9}, 600, gpu=gpus).desired_replicas == desired
+
+
 def test_a_source_that_is_gone_is_forgotten() -> None:
     """Its windows are not kept, and its panic holds nothing."""
     story = Story(_spec(samples.total(name="a"), samples.total(name="b")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -269,13 +268,6 @@ def test_a_delay_of_scale_down_keeps_the_largest_answer() -> None:
     assert [story.desired(3, 6), story.desired(3, 6)] == [5, 3]
 
 
-def test_the_largest_verdict_of_several_sources_wins() -> None:
-    """Most replicas, and of as many the larger load."""
-    few, many = Story().verdict(2, 4), Story().verdict(7, 4)
-    nearly = Story().verdict(6.5, 4)
-    assert kpa_source.largest([few, nearly, many]) is many
-
-
 @pytest.mark.parametrize("total", [float("nan"), float("inf"), -1.0])
 def test_what_is_no_number_is_no_sample(total: float) -> None:
     """Missing data is not given to a window; who tries has an error."""
@@ -290,18 +282,6 @@ def test_absurd_loads_are_bounded() -> None:
     assert (verdict.desired, verdict.load) == (4000, 4000)
 
 
-def test_a_state_survives_as_json() -> None:
-    """Written and read back it goes on as if nothing had been."""
-    story = Story(_config(scale_down_delay="10m"))
-    story.last(16, 4, for_s=180)
-    story.last(7.3, 16, for_s=60)
-    now = NOON + timedelta(seconds=story.passed_s)
-    text = json.dumps(kpa_source.to_json(story.state))
-    read = kpa_source.restored(json.loads(text), Replicas(16, 16), now)
-    assert read == story.state
-    assert len(text) < 2000
-
-
 def test_a_state_stays_small() -> None:
     """An hour of samples each second in the longest windows is some hundreds of numbers."""
     story = Story(_config(stable_window="1h", scale_down_delay="1h"))
@@ -309,51 +289,3 @@ def test_a_state_stays_small() -> None:
         story.verdict(10_000 - second, 100, after_s=1)
     assert len(story.state.samples.buckets) <= kpa_source.MOST_BUCKETS
     assert len(story.state.memory.verdicts.buckets) <= 300
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        pytest.param(None, id="nothing"),
-        pytest.param("old", id="a-text"),
-        pytest.param({"samples": {"bucket_s": 0, "length": 1}}, id="no-bucket"),
-        pytest.param({"samples": {"bucket_s": 5, "length": 10**9}}, id="too-long"),
-        pytest.param(
-            {"samples": {"bucket_s": 5, "length": 2, "buckets": [[1, float("nan")]]}}, id="nan"
-        ),
-        pytest.param(
-            {"samples": {"bucket_s": 5, "length": 2, "buckets": [[2, 1], [1, 1]]}}, id="descending"
-        ),
-        pytest.param({"sampled_at": "2026-01-05T12:00:00"}, id="a-time-of-no-zone"),
-        pytest.param({"memory": {"peak": -1}}, id="a-negative-peak"),
-        pytest.param({"memory": {"panic_since": "2026-01-05T12:00:00Z"}}, id="half-a-panic"),
-    ],
-)
-def test_what_is_no_state_begins_anew(raw: Any) -> None:
-    """Somebody else may have edited it; then the replicas that stand are kept, as for a new one."""
-    replicas = Replicas(8, 8)
-    assert kpa_source.restored(raw, replicas, NOON) == kpa_source.start(replicas, NOON)
-
-
-def test_after_a_long_silence_a_restored_state_panics_first() -> None:
-    """Samples were missed, so nothing falls before a stable window has been seen again."""
-    story = Story()
-    story.last(8, 8, for_s=180)
-    raw = kpa_source.to_json(story.state)
-    later = NOON + timedelta(seconds=story.passed_s + 16)
-    restored = kpa_source.restored(raw, Replicas(8, 8), later)
-    assert restored.memory.peak == 8
-    assert restored.memory.panic_since == later
-    alone = kpa_source.restored(raw, Replicas(1, 1), later)
-    assert alone == story.state
-
-
-def test_a_restored_panic_is_the_same_one() -> None:
-    """It began when it began, keeps its peak, and lasts a stable window from the restart."""
-    story = Story()
-    story.desired(16, 4)
-    began = NOON + timedelta(seconds=5)
-    later = NOON + timedelta(seconds=60)
-    restored = kpa_source.restored(kpa_source.to_json(story.state), Replicas(16, 4), later)
-    memory = restored.memory
-    assert (memory.panic_since, memory.over_at, memory.peak) == (began, later, 16)

@@ -13,7 +13,7 @@ from budaiscaler.domain.algorithms.native import Target
 from budaiscaler.domain.decision import Code, Stage
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed
 from budaiscaler.kube.port import Json
-from tests import samples
+from tests import rules, samples
 from tests.domain.deciding import DEAD, Story, rung, told
 
 CPU: Json = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "80"}
@@ -70,6 +70,7 @@ def test_which_sources_an_hpa_reads(source: Json, target: Target | None) -> None
         pytest.param({"hpa": {"manage": "Never"}}, True, id="never"),
         pytest.param({"mode": "Recommend"}, True, id="recommend"),
         pytest.param({"scalingStrategy": "KPA"}, True, id="another-strategy"),
+        pytest.param({"scheduleHints": [rules.hint()]}, True, id="schedules-above-its-metrics"),
         pytest.param(
             {"scaleTargetRef": {"apiVersion": "x.io/v1", "kind": "Deployment", "name": "a"}},
             True,

@@ -55,6 +55,7 @@ def limited(expression: str) -> str | None:
         ("(1 - a) * 2", f"(1.0 - a{{{OURS}}}) * 2.0"),
         ("time() + Inf", "time() + Inf"),
         ("vector(1)", "vector(1.0)"),
+        ("q * NaN", f"q{{{OURS}}} * NaN"),
         ("sum", f"sum{{{OURS}}}"),
         ('by{on="x"}', f'by{{{OURS},on="x"}}'),
         (
@@ -184,3 +185,11 @@ def test_any_string_says_what_it_said(text: str) -> None:
     (matcher,) = parsed.root.matchers.matchers
     assert parsed.text(matcher.value) == text
     assert "\n" not in quoted
+
+
+def test_what_nobody_knows_how_to_write_is_not_written() -> None:
+    """A node that a later parser may have: what it reads, nobody vouches for."""
+    parsed = promql_syntax.parse("q")
+    assert parsed is not None
+    with pytest.raises(promql_syntax.UnwritableError, match="object"):
+        promql_syntax.Writer(parsed).write(object())

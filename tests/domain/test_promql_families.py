@@ -56,6 +56,7 @@ def test_what_is_merged(expression: str, merged: str) -> None:
         'sum(max_over_time(q{m="a"}[5m:1m]))',
         'sum(q{m="a" or m="b"})',
         'sum(q{m="\ue000"})',
+        'sum(q{m="\\ue000"})',
         'sum(q{m="a',
         f'sum(q{{m="{"a" * 300}"}})',
     ],

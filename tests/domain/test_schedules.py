@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budaiscaler.domain import schedules
-from budaiscaler.domain.api import cron, zones
+from budaiscaler.domain.api import cron, validation, zones
 from budaiscaler.domain.api.features import ScheduleHint
 from budaiscaler.domain.schedules import Begun, Schedule
 from tests import rules, strategies
 
 MONDAY = datetime(2024, 1, 15, tzinfo=UTC)
+SAMPLE = Path(__file__).parents[2] / "manifests" / "samples" / "schedule.yaml"
 
 
 def hint(**fields: object) -> ScheduleHint:
@@ -177,6 +180,14 @@ def test_a_floor_goes_on_with_another_hint_that_is_as_large() -> None:
     assert found.changes_at == at("2024-01-15T10:30:00Z")
 
 
+def test_floors_that_take_turns_for_ever_have_no_end_in_sight() -> None:
+    """Every hour another of two hints, each as large: none is the last."""
+    even = hint(name="even", cronExpression="0 */2 * * *", duration="1h")
+    odd = hint(name="odd", cronExpression="0 1-23/2 * * *", duration="1h")
+    found = asked("2024-01-15T09:30:00+00:00", even, odd)
+    assert (found.floor, found.hint, found.until) == (5, "odd", None)
+
+
 def test_what_is_ahead() -> None:
     """Each hint that does not hold tells when it begins; only a larger one changes the floor."""
     small = hint(name="small", targetReplicas=2, cronExpression="0 10 * * *")
@@ -186,6 +197,24 @@ def test_what_is_ahead() -> None:
     assert found.changes_at == at("2024-01-15T11:00:00Z")
     assert asked("2024-01-15T12:00:00+00:00", large).changes_at == at("2024-01-15T20:00:00Z")
     assert asked("2024-01-15T12:00:00+00:00") == schedules.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("now", "floor", "name"),
+    [
+        pytest.param("2026-07-06T08:54:59+02:00", 10, "monday-rush", id="the-rush-is-on"),
+        pytest.param("2026-07-06T10:00:00+02:00", 6, "office-hours", id="after-the-rush"),
+        pytest.param("2026-07-07T08:54:59+02:00", 0, None, id="tuesday-early"),
+        pytest.param("2026-07-07T08:55:00+02:00", 6, "office-hours", id="tuesday-prewarmed"),
+        pytest.param("2026-07-07T18:00:00+02:00", 0, None, id="closing-time"),
+    ],
+)
+def test_the_sample_does_what_it_says(now: str, floor: int, name: str | None) -> None:
+    """Office hours in Berlin, with replicas that take five minutes to start."""
+    raw = yaml.safe_load(SAMPLE.read_text())
+    hints = validation.parse_spec(raw["spec"]).schedule_hints or ()
+    found = asked(now, *hints, startup_s=300)
+    assert (found.floor, found.hint) == (floor, name)
 
 
 @pytest.mark.parametrize(
@@ -221,6 +250,13 @@ def test_a_prewarm_that_began_is_not_taken_back() -> None:
         later = asked("2024-01-15T08:56:00+00:00", one, startup_s=measured_s, begun=began.begun)
         assert (later.floor, later.begun) == (5, began.begun)
     assert asked("2024-01-15T09:00:00+00:00", one, begun=began.begun).begun == {}
+
+
+def test_a_prewarm_does_not_hold_for_a_day_because_a_clock_was_set_back() -> None:
+    """No start takes longer than an hour, so what is further ahead never began."""
+    tomorrow = {"day": at("2024-01-16T09:00:00Z")}
+    found = asked("2024-01-15T12:00:00+00:00", hint(prewarm="auto"), startup_s=300, begun=tomorrow)
+    assert (found.floor, found.begun) == (0, {})
 
 
 def test_a_time_that_was_edited_away_holds_nothing() -> None:

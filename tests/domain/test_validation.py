@@ -187,6 +187,8 @@ def test_a_broken_rule_names_the_field_and_the_remedy(
         "http://me:secret@queue/load",
         "http://bücher.example/",
         "http://queue?x=/",
+        "queue.default/load?of=http://other",
+        "http://queue:65535",
     ],
 )
 def test_endpoints_of_external_sources(endpoint: str) -> None:
@@ -205,6 +207,8 @@ def test_endpoints_of_external_sources(endpoint: str) -> None:
         "http://:8080",
         "http://queue:port",
         "http://queue:123456",
+        "http://queue:65536",
+        "http://queue:0",
         "http://que ue",
         "http://queue/a b",
         "http://queue\n",
@@ -214,10 +218,26 @@ def test_endpoints_of_external_sources(endpoint: str) -> None:
     ],
 )
 def test_endpoints_that_are_none(endpoint: str) -> None:
-    """Everything else is refused before it is asked; of a prometheus source it is told later."""
+    """Everything else is refused before it is asked, whether or not the type is said."""
     told = _refusal(samples.raw_spec({**EXTERNAL, "endpoint": endpoint}))
     assert told.startswith("spec.metricsSources[0]: endpoint must be an http or https URL")
-    samples.spec(samples.total(endpoint=endpoint))
+    told = _refusal(samples.raw_spec(samples.total(endpoint=endpoint)))
+    assert told.startswith("spec.metricsSources[0]: the endpoint of a prometheus source must be")
+
+
+@pytest.mark.parametrize("endpoint", ["http://prometheus/x?a=b", "prometheus:9090#x", "a/?"])
+def test_a_prometheus_is_named_without_a_query(endpoint: str) -> None:
+    """Paths and queries are added to it; what has no effect may say anything."""
+    told = _refusal(samples.raw_spec(samples.total(endpoint=endpoint)))
+    assert told.startswith("spec.metricsSources[0]: the endpoint of a prometheus source must be")
+    pod = {"targetMetric": "q", "targetValue": "1", "endpoint": endpoint}
+    assert samples.spec(pod).metrics_sources[0].endpoint == endpoint
+
+
+def test_a_long_port_is_refused_at_once() -> None:
+    """Whatever is written, nobody computes on it for years: servers read specs in their loop."""
+    told = _refusal(samples.raw_spec(samples.level(port="9" * 64)))
+    assert "port must be a number from 1 to 65535" in told
 
 
 @pytest.mark.parametrize(
@@ -231,6 +251,7 @@ def test_endpoints_that_are_none(endpoint: str) -> None:
         {"a": "b\r\nx: y"},
         {"a": "b\n"},
         {"a": "\0"},
+        {"a": "ä"},
         {"Content-Length": "9"},
         {"TRANSFER-ENCODING": "chunked"},
         {"Connection": "keep-alive"},
@@ -245,7 +266,7 @@ def test_headers_that_cannot_be_sent(headers: dict[str, str]) -> None:
 
 def test_headers() -> None:
     """All else is sent as it is written, an empty value and another host too."""
-    headers = {"Authorization": "Bearer a.b-c_d~e+f/g=", "X_1": "", "Host": "x", "x": "\tä, b"}
+    headers = {"Authorization": "Bearer a.b-c_d~e+f/g=", "X_1": "", "Host": "x", "x": "\ta, b"}
     source = samples.spec({**EXTERNAL, "headers": headers}).metrics_sources[0]
     assert source.headers == headers
 
@@ -306,6 +327,7 @@ def test_every_rule_that_the_crd_carries_holds_at_run_time_too() -> None:
         samples.raw_spec(samples.total("0")),
         samples.raw_spec({**UNNAMED, "metricSourceType": "prometheus", "promQL": ""}),
         samples.raw_spec({**EXTERNAL, "endpoint": "ftp://queue"}),
+        samples.raw_spec({**UNNAMED, "endpoint": "ftp://queue"}),
         samples.raw_spec({**EXTERNAL, "headers": {"a b": "c"}}),
         samples.raw_spec(
             {**UNNAMED, "describedObject": {"apiVersion": "../v1", "kind": "../x", "name": ""}}

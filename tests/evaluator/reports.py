@@ -9,6 +9,7 @@ from typing import Any
 
 from budaiscaler.domain import readings
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Observation, Replicas, State
 from budaiscaler.domain.readings import Observed
@@ -36,6 +37,8 @@ class Reporter:
         *,
         current: int = 4,
         ready: int | None = None,
+        unschedulable: int = 0,
+        able: Condition | None = None,
         **seen_besides: Any,
     ) -> Told:
         """Report a decision 15 s later; gives type and reason of the events."""
@@ -44,12 +47,19 @@ class Reporter:
             name: readings.reading(float(said)) if isinstance(said, int | float) else said
             for name, said in says.items()
         }
-        replicas = Replicas(current, current if ready is None else ready)
+        replicas = Replicas(current, current if ready is None else ready, unschedulable)
         observation = Observation(replicas, seen, **seen_besides)
         decision, self.state = decide(self.spec, observation, self.state, self.now)
         return self._take(
             reporting.of_decision(
-                self.spec, self.generation, observation, decision, self.state, self.status, self.now
+                self.spec,
+                self.generation,
+                observation,
+                decision,
+                self.state,
+                self.status,
+                self.now,
+                able=able,
             )
         )
 

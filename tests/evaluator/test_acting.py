@@ -16,6 +16,7 @@ from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.errors import ForbiddenError, KubeError, KubeUnreachableError
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.evaluator.acting import Actor, Actuator
+from budaiscaler.evaluator.deletion_costs import DeletionCosts
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Json
@@ -42,12 +43,14 @@ class Direct:
     Attributes:
         rival: what is said of whoever else is on a workload; an error where nobody knows.
         strategy: of the scalers.
+        costs: what names the pods that go first; by default, to the API server of the world.
     """
 
     world: World
     rival: Condition | KubeError | None = None
     asked: list[str] = field(default_factory=list)
     strategy: Strategy = Strategy.BUD_SCALER
+    costs: DeletionCosts | None = None
 
     def __post_init__(self) -> None:
         self.world.kube.objects["/apis/apps/v1"] = APPS
@@ -82,8 +85,15 @@ class Direct:
         found = self.world.condition("chat", conditions.ABLE_TO_SCALE)
         return found["status"], found["reason"]
 
+    def ready(self) -> tuple[str, str]:
+        """The same of what sums up."""
+        found = self.world.condition("chat", conditions.READY)
+        return found["status"], found["reason"]
+
     def _actor(self, recorder: Recorder) -> Actor:
-        return Actuator(ScaleReader(self.world.kube, loop_s), self._refusal, recorder)
+        scales = ScaleReader(self.world.kube, loop_s)
+        costs = self.costs or DeletionCosts(self.world.kube)
+        return Actuator(scales, self._refusal, recorder, costs)
 
     async def _refusal(self, scaler: Scaler) -> Condition | None:
         self.asked.append(scaler.name)
@@ -179,6 +189,20 @@ async def test_recommend_decides_and_changes_nothing(direct: Direct) -> None:
     assert direct.replicas == 4
 
 
+async def test_recommend_is_the_way_out_beside_another_autoscaler(direct: Direct) -> None:
+    """As the refusal says: who only recommends may stand beside anybody, and is ready."""
+    direct.rival = Condition(conditions.ABLE_TO_SCALE, "False", "ForeignAutoscaler", "HPA x")
+    direct.add(replicas=4, says=7.0)
+    async with direct.leading():
+        await asyncio.sleep(20)
+        assert direct.ready() == ("False", "ForeignAutoscaler")
+        direct.world.edit("chat", mode="Recommend")
+        await asyncio.sleep(20)
+        assert direct.able() == ("True", "RecommendOnly")
+        assert direct.ready() == ("True", "ScalerReady")
+    assert direct.replicas == 4
+
+
 async def test_a_scale_that_is_refused_is_told_once(direct: Direct) -> None:
     """A missing right: one event and one entry of the history, however often it is tried."""
     direct.add(replicas=4, says=7.0)
@@ -229,14 +253,14 @@ async def test_a_new_leader_keeps_the_history(direct: Direct) -> None:
         assert direct.replicas == 7
 
 
-async def test_the_kpa_strategy_decides_each_five_seconds(direct: Direct) -> None:
+async def test_the_kpa_strategy_samples_each_five_seconds(direct: Direct) -> None:
     """Its windows are short: a surge is met within seconds, and calm only after minutes."""
     direct.strategy = Strategy.KPA
     direct.add(replicas=4, says=4.0)
     async with direct.leading():
         await asyncio.sleep(600)
         times = direct.world.source.times("chat")
-        assert 120 <= len(times) <= 135
+        assert 115 <= len(times) <= 121
         assert direct.replicas == 4
         direct.world.source.answers["chat"] = 40.0
         await asyncio.sleep(60)

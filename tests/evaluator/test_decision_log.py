@@ -131,6 +131,32 @@ async def test_gpus_are_in_the_line_and_their_endpoint_is_not(
     assert "secret" not in str(logs)
 
 
+async def test_what_has_no_effect_is_told_by_the_line_too(world: World, logs: list[Line]) -> None:
+    """Whether a field has one may depend on an endpoint; of that its place is logged."""
+    fields: dict[str, Any] = {
+        "endpoint": "https://user:secret@queue/secret",
+        "headers": {"X-Key": "secret"},
+        "auth": {"bearerTokenSecretRef": {"name": "queue", "key": "token"}},
+        "tls": {"serverName": "a"},
+    }
+    other = {"targetMetric": "queue", "targetValue": "1", **fields}
+    sources = [
+        samples.total(name="chat", **fields),
+        {**other, "metricSourceType": "external"},
+        {**other, "metricSourceType": "pod", "name": "pod", "endpoint": "ftp://me:secret@queue"},
+    ]
+    gpus = {"metricsSource": "nvml", "dcgmEndpoint": "http://user:secret@exporter"}
+    world.add("chat", says=1.0, metricsSources=sources, gpuConfig=gpus)
+    async with world.leading() as evaluator:
+        await asyncio.sleep(1)
+        decided = evaluator.outcomes[NAMESPACE, "chat"].decision
+    (line,) = _decisions(logs)
+    assert _replay(line) == decided
+    logged = [one["endpoint"] for one in line["spec"]["metricsSources"]]
+    assert logged == ["https://queue:443", "https://queue:443", "?"]
+    assert "secret" not in str(logs)
+
+
 async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> None:
     """An hour of the same decision is one line, and a change of it is one more."""
     world.add("chat", replicas=10, says=10.0)

@@ -42,6 +42,7 @@ async def test_a_scaler_is_evaluated_and_its_status_written(world: World) -> Non
     assert "holdingSince" not in status
     truths = {c["type"]: c["status"] for c in status["conditions"]}
     assert truths == {
+        "CapacityAvailable": "True",
         "Paused": "False",
         "Ready": "True",
         "ScalingActive": "True",

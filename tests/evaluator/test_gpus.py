@@ -14,7 +14,7 @@ from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.gpu import GpuObserved, GpuReading
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
-from budaiscaler.evaluator import observing, restoring, significance
+from budaiscaler.evaluator import cadence, observing, restoring, significance
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
 from budaiscaler.evaluator.telemetry import EvaluatorCollector
@@ -70,7 +70,9 @@ async def lens(world: World) -> AsyncIterator[Lens]:
     sources = {SourceType.PROMETHEUS: world.source}
     async with running(workloads.run()):
         await workloads.synced()
-        yield Lens(world, told, Observer(workloads, sources, lambda _: 15.0, loop_s, told))
+        yield Lens(
+            world, told, Observer(workloads, sources, lambda _: cadence.steady(15), loop_s, told)
+        )
 
 
 async def test_gpus_are_read_while_the_sources_are(lens: Lens) -> None:
@@ -184,19 +186,35 @@ async def test_what_is_not_told_is_left_out_of_the_status(world: World, told: Fa
 
 
 async def test_gpus_have_figures(world: World, told: FakeGpus) -> None:
-    """As ratios; what is not told has no series."""
+    """As ratios; what is not told has no figure but says why."""
     told.answer = gpus(90.0, BLANK)
+    chat = {"namespace": "ml", "name": "chat"}
     async with world.leading() as evaluator:
         await asyncio.sleep(1)
         registry = CollectorRegistry()
         registry.register(EvaluatorCollector(evaluator, lambda: True, lambda: 0))
         figures = {
-            name: registry.get_sample_value(
-                f"budaiscaler_{name}", {"namespace": "ml", "name": "chat"}
-            )
+            name: registry.get_sample_value(f"budaiscaler_{name}", chat)
             for name in ("gpus", "gpu_memory_ratio", "gpu_utilization_ratio")
         }
+        blank = {
+            name: registry.get_sample_value(
+                "budaiscaler_gpu_no_data", chat | {"reading": name, "reason": "MetricNotFound"}
+            )
+            for name in ("memory", "utilization")
+        }
+        told.answer = DEAD
+        await asyncio.sleep(120)
+        dead = [
+            registry.get_sample_value(
+                "budaiscaler_gpu_no_data", chat | {"reading": name, "reason": "Unreachable"}
+            )
+            for name in ("memory", "utilization")
+        ]
+        gone = registry.get_sample_value("budaiscaler_gpu_memory_ratio", chat)
     assert figures == {"gpus": 4, "gpu_memory_ratio": 0.9, "gpu_utilization_ratio": None}
+    assert blank == {"memory": None, "utilization": 1}
+    assert (dead, gone) == ([1, 1], None)
 
 
 async def test_an_endpoint_that_only_an_edit_mends_makes_the_scaler_unready(

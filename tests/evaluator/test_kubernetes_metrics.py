@@ -155,6 +155,8 @@ async def test_all_is_published_where_another_autoscaler_is(world: World) -> Non
     async with world.leading():
         await asyncio.sleep(1)
     assert world.status("chat")["desiredLoad"] == "4"
+    ready = world.condition("chat", "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ForeignAutoscaler")
 
 
 async def test_pods_that_share_labels_do_not_count(world: World) -> None:

@@ -79,7 +79,7 @@ async def test_a_scaler_whose_reports_were_refused_leaves_nothing_behind(world: 
 async def test_a_scaler_that_goes_just_as_its_turn_comes_is_not_evaluated(world: World) -> None:
     """Taken from the schedule, deleted before the first step: nothing is fetched or kept."""
     async with world.leading() as evaluator:
-        await evaluator._evaluate((NAMESPACE, "gone"))
+        await evaluator._evaluate((NAMESPACE, "gone"), 0.0)
         assert _kept(evaluator) == 0
         assert evaluator.counters.evaluations == 0
 

@@ -15,7 +15,7 @@ from budaiscaler.domain.api.sources import SourceType
 from budaiscaler.domain.decision import Observation, Replicas
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
-from budaiscaler.evaluator import observing
+from budaiscaler.evaluator import cadence, observing
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.scalers import Scaler, project_scaler
 from budaiscaler.kube.port import Json
@@ -69,7 +69,7 @@ async def lens(world: World) -> AsyncIterator[Lens]:
     sources = {SourceType.PROMETHEUS: world.source}
     async with running(workloads.run()):
         await workloads.synced()
-        yield Lens(world, Observer(workloads, sources, lambda _: 15.0, loop_s))
+        yield Lens(world, Observer(workloads, sources, lambda _: cadence.steady(15), loop_s))
 
 
 def _source(**fields: Any) -> Json:
@@ -177,7 +177,7 @@ async def test_a_lost_scrape_is_no_outage(lens: Lens) -> None:
 
 async def test_with_a_long_interval_it_stands_for_three_of_them(lens: Lens) -> None:
     """Somebody who samples each half minute may lose two samples, too."""
-    lens.observer.interval_of = lambda _: 30
+    lens.observer.cadence_of = lambda _: cadence.steady(30)
     await lens.reading(8.0)
     assert await lens.reading(DEAD, after_s=90) == Reading(8.0, 90.0)
     assert await lens.reading(DEAD, after_s=1) == DEAD

@@ -6,6 +6,7 @@ import pytest
 
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.status import ScalerStatus
+from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.readings import NoData, NoDataReason
 from tests import samples
 from tests.evaluator.reports import Reporter
@@ -158,3 +159,25 @@ def test_a_ladder_of_many_dead_sources_still_fits() -> None:
     texts = [rung["message"] for rung in reporter.status["reasons"]]
     texts += [condition["message"] for condition in reporter.status["conditions"]]
     assert max(map(len, texts)) <= 1024
+
+
+def test_a_scaler_that_cannot_scale_is_not_ready() -> None:
+    """`kubectl get` shows it at a glance, and why; the event of it is told by whoever found out."""
+    reporter = Reporter()
+    taken = Condition("AbleToScale", "False", "ForeignAutoscaler", "HPA mine is on it")
+    assert reporter.decided({"queue": 5}, able=taken) == []
+    assert reporter.condition("Ready") == ("False", "ForeignAutoscaler")
+    assert reporter.condition("ScalingActive") == ("True", "ValidMetricFound")
+    assert reporter.decided({"queue": 5}, able=taken) == []
+
+    free = Condition("AbleToScale", "True", "HPAOwned", "HPA chat-hpa scales it")
+    assert reporter.decided({"queue": 5}, able=free) == [("Normal", "Recovered")]
+    assert reporter.condition("Ready") == ("True", "ScalerReady")
+
+
+def test_what_only_an_edit_mends_comes_before_who_else_is_there() -> None:
+    """Of two reasons the one that no other object can end is told."""
+    reporter = Reporter(TWO)
+    taken = Condition("AbleToScale", "False", "ForeignAutoscaler", "HPA mine is on it")
+    assert reporter.decided({"queue": WRONG, "usage": 1}, able=taken) == [("Warning", "BadQuery")]
+    assert reporter.condition("Ready") == ("False", "BadQuery")

@@ -193,23 +193,20 @@ def test_a_status_that_is_read_back_is_no_change(world: strategies.World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("status", "load", "good_at"),
+    ("status", "good_at"),
     [
-        pytest.param({"desiredLoad": "7250m"}, 7.25, NOON, id="fresh"),
+        pytest.param({"desiredLoad": "7250m"}, NOON, id="fresh"),
         pytest.param(
             {"desiredLoad": "7", "holdingSince": "2026-01-05T11:00:00Z"},
-            7.0,
             NOON - timedelta(hours=1),
             id="held",
         ),
-        pytest.param({"desiredLoad": "7", "observedGeneration": 8}, None, NOON, id="another-spec"),
-        pytest.param({"desiredLoad": "seven"}, None, None, id="junk"),
-        pytest.param({}, None, None, id="never-published"),
+        pytest.param({"desiredLoad": "seven"}, None, id="junk"),
+        pytest.param({}, None, id="never-published"),
     ],
 )
-def test_the_state_is_read_back_from_a_status(
-    status: dict[str, Any], load: float | None, good_at: Any
-) -> None:
-    """As far as it tells; a load of another spec holds nothing up."""
-    state = restoring.state_of({"observedGeneration": 1, **status}, 1, NOON)
-    assert (state.recommended_load, state.good_at) == (load, good_at)
+def test_a_status_tells_since_when_it_is_good(status: dict[str, Any], good_at: Any) -> None:
+    """As of the leader's word, or since it holds; of what was never published, nobody knows."""
+    state = restoring.state_of(status, NOON)
+    assert state.good_at == good_at
+    assert state.activity.is_initialized == (good_at is not None)

@@ -187,3 +187,75 @@ async def test_fetches_by_type(world: World) -> None:
         assert registry.get_sample_value(f"{latency}_count", kind) == 2
         errors = "budaiscaler_source_errors_total"
         assert registry.get_sample_value(errors, kind | {"reason": "Timeout"}) == 1
+
+
+async def test_how_late_evaluations_are(world: World) -> None:
+    """Three look-ups of two seconds each: all are over 2 s after they were due, and none before."""
+    world.add("chat", replicas=4, says=4.0)
+    world.source.takes_s["chat"] = 2.0
+    async with world.leading(world.evaluator(interval_s=10.0)) as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(30)
+        name = "budaiscaler_evaluation_delay_seconds"
+        counted = {
+            bound: registry.get_sample_value(f"{name}_bucket", {"le": bound})
+            for bound in ("1", "2.5", "+Inf")
+        }
+        total = registry.get_sample_value(f"{name}_count")
+    assert total is not None
+    assert total >= 3
+    assert counted == {"1": 0, "2.5": total, "+Inf": total}
+
+
+def _replica_seconds(registry: CollectorRegistry, stage: str) -> float | None:
+    labels = CHAT | {"bound_by": stage}
+    return registry.get_sample_value("budaiscaler_replica_seconds_total", labels)
+
+
+async def test_each_replica_second_is_charged_to_what_needs_it(world: World) -> None:
+    """Of ten that stand the queue needs four; all together it is ten for each second."""
+    world.add("chat", replicas=10, says=4.0)
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(600)
+        needed, idle = (_replica_seconds(registry, stage) for stage in ("combine", "final"))
+        assert needed is not None
+        assert idle is not None
+        assert 4 * 580 <= needed <= 4 * 600
+        assert needed / 4 == pytest.approx(idle / 6)
+
+
+async def test_what_is_held_for_want_of_data_is_charged_to_its_source(world: World) -> None:
+    """From the minute on in which the last reading is too old, and also while nobody can look."""
+    world.add("chat", replicas=10, says=10.0)
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(60)
+        world.source.answers["chat"] = NoData(NoDataReason.TIMEOUT, "too slow")
+        await asyncio.sleep(600)
+        held = _replica_seconds(registry, "source")
+        assert held is not None
+        world.source.answers["chat"] = RuntimeError("a bug")
+        await asyncio.sleep(60)
+        world.source.answers["chat"] = 10.0
+        await asyncio.sleep(60)
+        now_held, needed = (_replica_seconds(registry, stage) for stage in ("source", "combine"))
+        assert now_held is not None
+        assert needed is not None
+        assert held + 450 <= now_held <= held + 900
+        assert now_held + needed == pytest.approx(10 * 780, abs=300)
+
+
+async def test_a_scaler_that_is_gone_is_charged_no_more(world: World) -> None:
+    """Its series go with it, and a copy that leads no more has none."""
+    world.add("chat", replicas=10, says=10.0)
+    world.add("other", replicas=10, says=10.0)
+    async with world.leading() as evaluator:
+        registry = _registry(evaluator, world)
+        await asyncio.sleep(60)
+        assert _replica_seconds(registry, "combine")
+        world.delete("chat")
+        await asyncio.sleep(60)
+        assert _series_of(registry, "chat") == []
+        assert _series_of(registry, "other")
+    assert _series_of(registry, "other") == []

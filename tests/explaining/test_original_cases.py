@@ -131,6 +131,51 @@ def test_missing_data_scales_nothing_down(strategy: str, readings: Json, replica
     assert (active.status, active.reason) == ("False", "NoData")
 
 
+HINT = {"name": "day", "cronExpression": "0 9 * * 1-5", "duration": "2h", "targetReplicas": 5}
+
+
+@pytest.mark.parametrize(
+    ("now", "load", "expected"),
+    [
+        pytest.param("2024-01-15T09:30:00Z", 3, 5, id="T20-floor"),
+        pytest.param("2024-01-15T09:30:00Z", 8, 8, id="T20-more-is-needed"),
+        pytest.param("2024-01-15T12:00:00Z", 3, 3, id="T20-T21-afterwards"),
+        pytest.param("2024-01-13T09:30:00Z", 3, 3, id="T21-saturday"),
+        pytest.param("2024-01-15T09:00:00Z", 3, 5, id="T22-begins"),
+        pytest.param("2024-01-15T10:59:59Z", 3, 5, id="T22-last-second"),
+        pytest.param("2024-01-15T11:00:00Z", 3, 3, id="T22-ends"),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["BudScaler", "KPA", "HPA"])
+def test_schedules(strategy: str, now: str, load: int, expected: int) -> None:
+    """A hint is a floor from each of its times on, and asks for nothing else."""
+    about = subject(samples.total(), strategy=strategy, scheduleHints=[HINT])
+    # From as many as are expected without the hint, so that only it moves anything.
+    found = desired(about, observed(max(3, load), {"queue": load}, now=now))
+    assert found == expected
+
+
+def test_t22_a_day_7_is_invalid() -> None:
+    """The problem names the expression."""
+    with pytest.raises(InvalidInputError, match="cronExpression"):
+        subject(scheduleHints=[{**HINT, "cronExpression": "0 9 * * 7"}])
+
+
+def test_t38_an_edited_hint_acts_at_once() -> None:
+    """Whatever the one before asked for."""
+    about = subject(samples.total(), scheduleHints=[{**HINT, "targetReplicas": 7}])
+    assert desired(about, observed(5, {"queue": 3}, now="2024-01-15T09:30:00Z")) == 7
+
+
+def test_without_room_the_ask_does_not_grow() -> None:
+    """What was never placed for long stops growth, and a condition says so."""
+    about = subject(samples.total())
+    found = explain(about, observed(6, {"queue": 20}, replicas={"unschedulable": 2}))
+    assert found.decision.desired_replicas == 6
+    (told,) = (one for one in found.conditions if one.type == conditions.CAPACITY_AVAILABLE)
+    assert told.status == "False"
+
+
 def test_t42_a_lower_maximum_acts_at_once() -> None:
     """Eight replicas become four, whatever window and policy there are."""
     never = {"scaleDown": {"selectPolicy": "Disabled"}}

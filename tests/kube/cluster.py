@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -37,11 +37,18 @@ def reference(kind: str, uid: str, api_version: str = "apps/v1") -> Json:
 
 
 def owner(
-    kube: FakeKube, kind: str, name: str, *, replicas: int = 1, of: Json | None = None
+    kube: FakeKube,
+    kind: str,
+    name: str,
+    *,
+    replicas: int = 1,
+    of: Json | None = None,
+    conditions: Sequence[Json] = (),
 ) -> Json:
     """Put a workload, and give the reference that what it owns carries."""
     metadata = {"labels": LABELS, "uid": f"{kind}-{name}", "ownerReferences": [of] if of else []}
-    kube.put(path(kind, name), {"metadata": metadata, "spec": {"replicas": replicas}})
+    spec, status = {"replicas": replicas}, {"conditions": list(conditions)}
+    kube.put(path(kind, name), {"metadata": metadata, "spec": spec, "status": status})
     return reference(kind, f"{kind}-{name}")
 
 
@@ -60,6 +67,7 @@ def pod(
     phase: str = "Running",
     terminating: bool = False,
     unschedulable: str = "",
+    message: str = "",
     restarts: int = 0,
 ) -> None:
     """Put a pod that was created at noon, whose readiness is as it is since `since_s` after.
@@ -80,6 +88,8 @@ def pod(
             "type": "PodScheduled",
             "status": str(not unschedulable),
             "reason": unschedulable,
+            "lastTransitionTime": at(since_s),
+            "message": message,
         },
     ]
     status = {

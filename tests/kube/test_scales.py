@@ -127,6 +127,13 @@ async def test_replicas_of_a_custom_kind_are_its_pods_or_groups_of_them(
     assert await replicas(kube) == Replicas(4, ready, unschedulable)
 
 
+async def test_a_custom_kind_that_tells_no_replicas(kube: FakeKube) -> None:
+    """A controller that fills no status has as many replicas as are asked for, not one group."""
+    select(kube, 4, 0, *["ready"] * 3, "starting")
+
+    assert await replicas(kube) == Replicas(current=4, ready=3)
+
+
 async def test_pods_of_a_custom_kind_in_pages(kube: FakeKube) -> None:
     """All pages count."""
     kube.page_size = 3

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Replicas
+from budaiscaler.domain.errors import KubeUnreachableError, status_error
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.pods import Pod, Resources
 from budaiscaler.kube.port import Json
@@ -13,6 +16,9 @@ from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.base import Sample, SourceRequest
 
 SELECTOR = "app=chat"
+DOWN = status_error(503, "ServiceUnavailable", "hunter2")
+"""What is told of a server behind the API server that is not there."""
+ABSENT = status_error(404, "NotFound", "hunter2")
 
 
 def pod(
@@ -50,6 +56,24 @@ def workload(*pods: Pod, size: int = 1, selector: str = SELECTOR) -> Workload:
 def request(of: Workload, source: Json, *, max_age_s: float = 0.0) -> SourceRequest:
     """A source of a scaler in namespace `ml`."""
     return SourceRequest("ml", MetricsSource.model_validate(source), max_age_s, of)
+
+
+FAILURES = [
+    pytest.param(
+        status_error(403, "Forbidden", "hunter2"),
+        NoDataReason.HTTP_ERROR,
+        "give our ServiceAccount that right",
+        id="forbidden",
+    ),
+    pytest.param(DOWN, NoDataReason.HTTP_ERROR, "check the server behind it", id="down"),
+    pytest.param(
+        KubeUnreachableError("hunter2"),
+        NoDataReason.UNREACHABLE,
+        "the API server did not answer",
+        id="no-api-server",
+    ),
+]
+"""How any of the APIs may fail, the reason that is told, and words of it."""
 
 
 def refused(found: Sample | NoData, reason: NoDataReason, words: str) -> None:

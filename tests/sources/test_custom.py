@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.errors import KubeError, KubeUnreachableError, status_error
+from budaiscaler.domain.errors import KubeError, KubeUnreachableError
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.port import Json
 from budaiscaler.kube.workloads import Workload
@@ -18,7 +18,7 @@ from budaiscaler.sources.custom import CustomSource
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
 from tests.sources import metrics_apis as pods
-from tests.sources.metrics_apis import pod, refused, workload
+from tests.sources.metrics_apis import FAILURES, pod, refused, workload
 
 GROUP = "/apis/custom.metrics.k8s.io"
 SCOPE = f"{GROUP}/v1beta2/namespaces/ml"
@@ -227,29 +227,7 @@ async def test_a_negative_value(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("path", [GROUP, SCOPE])
-@pytest.mark.parametrize(
-    ("error", "reason", "words"),
-    [
-        pytest.param(
-            status_error(403, "Forbidden", "hunter2"),
-            NoDataReason.HTTP_ERROR,
-            "give our ServiceAccount that right",
-            id="forbidden",
-        ),
-        pytest.param(
-            status_error(503, "ServiceUnavailable", "hunter2"),
-            NoDataReason.HTTP_ERROR,
-            "check the server behind it",
-            id="down",
-        ),
-        pytest.param(
-            KubeUnreachableError("hunter2"),
-            NoDataReason.UNREACHABLE,
-            "the API server did not answer",
-            id="no-api-server",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("error", "reason", "words"), FAILURES)
 async def test_failures(
     lab: Lab, path: str, error: KubeError, reason: NoDataReason, words: str
 ) -> None:

@@ -85,6 +85,13 @@ def engine(kind: str, **fields: Any) -> dict[str, Any]:
         pytest.param("sglang", SGLANG, "queue_depth", 6.0, id="sglang-queue"),
         pytest.param("sglang", SGLANG, "token_usage", 0.28, id="sglang-cache"),
         pytest.param("sglang", SGLANG, "gen_throughput", 812.5, id="sglang-throughput"),
+        pytest.param(
+            "sglang",
+            "sglang:avg_request_queue_latency 1.5",
+            "queue_time",
+            1.5,
+            id="sglang-queue-time-before-there-were-buckets",
+        ),
         pytest.param("triton", TRITON, "queue_size", 5.0, id="triton-models-add-up"),
         pytest.param("triton", TRITON, "nv_gpu_utilization", 0.6, id="triton-gpus"),
         pytest.param("triton", TRT_LLM, "queue_size", 4.0, id="trt-llm-waiting"),
@@ -155,6 +162,12 @@ HISTOGRAM = """
         pytest.param(
             "tgi", "requests", "tgi_request_count 100", "tgi_request_count 130", 2.0,
             id="tgi-requests-a-second",
+        ),
+        pytest.param(
+            "vllm", "queue_time",
+            "vllm:time_in_queue_requests_sum 4\nvllm:time_in_queue_requests_count 2",
+            "vllm:time_in_queue_requests_sum 10\nvllm:time_in_queue_requests_count 5", 2.0,
+            id="vllm-queue-time-by-its-old-name",
         ),
         pytest.param(
             "tgi", "queue_time",

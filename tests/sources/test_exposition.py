@@ -91,10 +91,17 @@ def test_nan() -> None:
     ],
 )
 def test_a_broken_line(line: bytes) -> None:
-    """A page that broke off is not read as less load: who wants that series is told."""
+    """A page that broke off is not read as less load: who wants that series is told.
+
+    Where each line stands for a thing of its own, the others are read.
+    """
     with pytest.raises(ValueError, match="a line of a is broken"):
         exposition.extract(b"a 1\n" + line + b"\n", ["a"])
     assert exposition.extract(b"b 1\n" + line + b"\n", ["b"]) == {"b": (Series((), 1.0),)}
+    assert exposition.Text(b"a 1\n" + line + b"\na 2\n").readable("a") == (
+        Series((), 1.0),
+        Series((), 2.0),
+    )
 
 
 def test_a_page_without_end() -> None:
@@ -104,6 +111,18 @@ def test_a_page_without_end() -> None:
         exposition.extract(page, ["a"])
     with pytest.raises(ValueError, match="more than 10000 lines of a"):
         exposition.extract(page.replace(b"a", b"ab"), ["a"])
+    assert len(exposition.Text(page).readable("a")) == exposition.MOST_LINES
+
+
+def test_a_page_of_long_lines() -> None:
+    """What is read of one page is bounded, over all names that are wanted of it."""
+    line = b'{x="' + b"y" * 1000 + b'"} 1\n'
+    lines = exposition.MOST_BYTES // len(line)
+    page = exposition.Text((b"a" + line) * (lines - 1) + (b"b" + line) * 9 + (b"no" + line) * lines)
+    assert len(page.series("a")) == lines - 1
+    with pytest.raises(ValueError, match="b and what else is wanted is too much"):
+        page.series("b")
+    assert exposition.Text((b"a" + line) * 2 * lines).readable("a") != ()
 
 
 def test_exemplars_as_openmetrics_reads_them() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Replicas
-from budaiscaler.domain.errors import KubeError, KubeUnreachableError, status_error
+from budaiscaler.domain.errors import KubeError
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.workloads import Workload
 from budaiscaler.sources.addresses import AddressGuard
@@ -23,6 +23,7 @@ from budaiscaler.sources.http import HttpFetcher
 from budaiscaler.sources.secrets import SecretReader
 from budaiscaler.sources.trust import TlsContexts
 from tests.fakes.kube import FakeKube
+from tests.sources.metrics_apis import ABSENT, DOWN, FAILURES, refused
 from tests.sources.server import body, prometheus
 
 API = "/apis/external.metrics.k8s.io/v1beta1/namespaces/ml"
@@ -71,14 +72,6 @@ async def lab() -> AsyncIterator[Lab]:
     yield made
     await made.source.close()
     await made.fetcher.close()
-
-
-def refused(found: Sample | NoData, reason: NoDataReason, words: str) -> None:
-    """Check why there is no data."""
-    assert isinstance(found, NoData)
-    assert found.reason is reason
-    assert words in found.message
-    assert "hunter2" not in found.message
 
 
 async def test_an_endpoint(lab: Lab) -> None:
@@ -221,35 +214,7 @@ async def test_odd_answers_of_the_cluster(
     refused(await lab.ask(targetMetric="q", name="x"), reason, words)
 
 
-@pytest.mark.parametrize(
-    ("error", "reason", "words"),
-    [
-        pytest.param(
-            status_error(404, "NotFound", "hunter2"),
-            NoDataReason.EMPTY_RESULT,
-            "nobody publishes q for namespace ml",
-            id="unknown",
-        ),
-        pytest.param(
-            status_error(403, "Forbidden", "hunter2"),
-            NoDataReason.HTTP_ERROR,
-            "give our ServiceAccount that right",
-            id="forbidden",
-        ),
-        pytest.param(
-            status_error(503, "ServiceUnavailable", "hunter2"),
-            NoDataReason.HTTP_ERROR,
-            "check the server that publishes it",
-            id="no-server",
-        ),
-        pytest.param(
-            KubeUnreachableError("hunter2"),
-            NoDataReason.UNREACHABLE,
-            "the API server did not answer",
-            id="no-api-server",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("error", "reason", "words"), FAILURES)
 async def test_failures_of_the_cluster(
     lab: Lab, error: KubeError, reason: NoDataReason, words: str
 ) -> None:
@@ -257,3 +222,25 @@ async def test_failures_of_the_cluster(
     lab.kube.fail("get", "external.metrics.k8s.io", error)
 
     refused(await lab.ask(targetMetric="q", name="x"), reason, words)
+
+
+async def test_a_metric_that_nobody_publishes(lab: Lab) -> None:
+    """It says where it was looked for."""
+    lab.kube.fail("get", "external.metrics.k8s.io", ABSENT)
+    found = await lab.ask(targetMetric="q", name="x")
+
+    refused(found, NoDataReason.EMPTY_RESULT, "nobody publishes q for namespace ml")
+
+
+async def test_a_server_that_is_down_is_left_in_peace(lab: Lab) -> None:
+    """After three failures it is asked only now and then, whatever metric is wanted of it."""
+    lab.kube.fail("get", "external.metrics.k8s.io", DOWN)
+    for metric in ("a", "b", "c", "d", "e", "f"):
+        found = await lab.ask(targetMetric=metric, name="x")
+        refused(found, NoDataReason.HTTP_ERROR, "cannot answer now")
+    assert len(lab.kube.calls) == 3
+
+    lab.kube.heal()
+    lab.publish("a", "5")
+    lab.now_s += 3
+    assert await lab.ask(targetMetric="a", name="x") == Sample((5.0,), 103.0)

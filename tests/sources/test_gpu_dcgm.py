@@ -120,6 +120,7 @@ async def test_a_node_whose_exporter_fails(lab: Lab) -> None:
     assert isinstance(found, GpuReading)
     assert found.memory == Reading(50.0, answered=1, of=2)
     refused(alone, NoDataReason.HTTP_ERROR, "answered HTTP 500")
+    assert lab.gpus.flights.errors == {NoDataReason.HTTP_ERROR: 1}
 
 
 async def test_a_page_is_shared(lab: Lab) -> None:

@@ -89,6 +89,18 @@ async def test_a_name_with_colons() -> None:
         pytest.param('{"load": true}', NoDataReason.METRIC_NOT_FOUND, "has no load", id="true"),
         pytest.param('{"load": NaN}', NoDataReason.NOT_A_NUMBER, "nan", id="json-nan"),
         pytest.param("<html>load 1</html>", NoDataReason.BAD_ANSWER, "HTML", id="html"),
+        pytest.param(
+            '{"load": 1' + " " * 2**18 + "}",
+            NoDataReason.BAD_ANSWER,
+            "more than 256 KiB",
+            id="long",
+        ),
+        pytest.param(
+            "\n".join(f'load{{a="{"x" * 1000}"}} 1' for _ in range(300)),
+            NoDataReason.BAD_ANSWER,
+            "too much of it",
+            id="long-lines",
+        ),
     ],
 )
 async def test_one_of_three_gives_nothing(body: Answer, reason: NoDataReason, words: str) -> None:
@@ -108,7 +120,7 @@ async def test_what_is_broken_elsewhere() -> None:
 async def test_a_deep_document() -> None:
     """A document that nests without end is an answer like another, and no crash."""
     lab = Lab()
-    body = '{"a":' * 200_000 + "1" + "}" * 200_000
+    body = '{"a":' * 20_000 + "1" + "}" * 20_000
     refused(await lab.ask(lab.say(body)), NoDataReason.BAD_ANSWER, "JSON that is broken")
 
 
@@ -291,3 +303,12 @@ async def test_more_ready_pods_than_replicas() -> None:
     found = await lab.ask(target)
     assert isinstance(found, NoData)
     assert found.reason is NoDataReason.NO_READY_PODS
+
+
+async def test_what_each_pod_has_is_told_by_its_name() -> None:
+    """Beside the values; a silent pod is not among them."""
+    lab = Lab()
+    found = await lab.ask(lab.say("load 4", "other 1", "load 6"))
+    assert isinstance(found, Sample)
+    assert sorted(found.by_pod.values()) == [4.0, 6.0]
+    assert len(found.by_pod) == 2

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from tests.sources.secured import (
     put_secret,
     secured,
 )
-from tests.sources.server import Prometheus, prometheus, prometheus_source, request, vector
+from tests.sources.server import Prometheus, body, prometheus, prometheus_source, request, vector
 
 BEARER: dict[str, Any] = {"auth": {"bearerTokenSecretRef": {"name": "token", "key": "value"}}}
 BASIC = {"auth": {"basicSecretRef": {"name": "token", "usernameKey": "user"}}}
@@ -75,6 +77,44 @@ async def test_credentials_of_a_user(kube: FakeKube, fields: dict[str, Any], acc
     (seen,) = server.seen
     assert (seen.method, seen.path, seen.promql) == ("POST", "/api/v1/query", "up")
     assert seen.headers["x-scope-orgid"] == "ml"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(BEARER, id="bearer"),
+        pytest.param(BASIC, id="basic"),
+        pytest.param({"headers": {"X-Key": f"key={SECRET}"}}, id="header"),
+        pytest.param({}, id="user-of-the-endpoint"),
+    ],
+)
+@pytest.mark.parametrize("is_decoded", [False, True], ids=["as-sent", "decoded"])
+async def test_a_server_that_repeats_what_it_was_sent(
+    kube: FakeKube, fields: dict[str, Any], *, is_decoded: bool
+) -> None:
+    """Its words about a query are passed on, unless a secret is among them."""
+    put_secret(kube, value=SECRET, user="me", password=SECRET)
+
+    def repeat(server: Prometheus, handler: BaseHTTPRequestHandler, promql: str) -> None:
+        sent = f"key={SECRET}" if is_decoded else (server.seen[-1].authorization or f"key={SECRET}")
+        body(400, json.dumps({"error": f"not for {sent}"}))(server, handler, promql)
+
+    with prometheus(repeat) as server:
+        endpoint = server.url if fields else server.url.replace("://", f"://me:{SECRET}@")
+        found = await once(prometheus_source(kube=kube), endpoint, **fields)
+
+    assert isinstance(found, NoData)
+    assert found.message == "Prometheus refuses promQL: it does not parse"
+
+
+async def test_a_server_that_says_what_is_wrong_to_one_with_credentials(kube: FakeKube) -> None:
+    """Its words are told to them as to everybody."""
+    put_secret(kube, value=SECRET)
+    with prometheus(body(400, json.dumps({"error": "Bearer is no metric"}))) as server:
+        found = await once(prometheus_source(kube=kube), server.url, **BEARER)
+
+    assert isinstance(found, NoData)
+    assert found.message == "Prometheus refuses promQL: Bearer is no metric"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.errors import KubeError, KubeUnreachableError, status_error
+from budaiscaler.domain.errors import KubeError, status_error
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.pods import Pod
 from budaiscaler.kube.port import Json
@@ -19,7 +19,7 @@ from budaiscaler.sources.resource import ResourceSource
 from tests.conftest import NOON
 from tests.fakes.kube import FakeKube
 from tests.sources import metrics_apis as pods
-from tests.sources.metrics_apis import pod, refused, workload
+from tests.sources.metrics_apis import ABSENT, DOWN, FAILURES, pod, refused, workload
 
 PATH = "/apis/metrics.k8s.io/v1beta1/namespaces/ml/pods"
 GOOD = Sample((100.0,), 100.0, answered=2, of=2)
@@ -249,39 +249,18 @@ async def test_negative_use(lab: Lab) -> None:
     refused(await lab.ask(workload(pod("a")), "500m"), NoDataReason.NEGATIVE, "negative")
 
 
-@pytest.mark.parametrize(
-    ("error", "reason", "words"),
-    [
-        pytest.param(
-            status_error(404, "NotFound", "hunter2"),
-            NoDataReason.EMPTY_RESULT,
-            "install metrics-server",
-            id="absent",
-        ),
-        pytest.param(
-            status_error(403, "Forbidden", "hunter2"),
-            NoDataReason.HTTP_ERROR,
-            "give our ServiceAccount that right",
-            id="forbidden",
-        ),
-        pytest.param(
-            status_error(503, "ServiceUnavailable", "hunter2"),
-            NoDataReason.HTTP_ERROR,
-            "check the server behind it",
-            id="down",
-        ),
-        pytest.param(
-            KubeUnreachableError("hunter2"),
-            NoDataReason.UNREACHABLE,
-            "the API server did not answer",
-            id="no-api-server",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("error", "reason", "words"), FAILURES)
 async def test_failures(lab: Lab, error: KubeError, reason: NoDataReason, words: str) -> None:
     """Each says where to look."""
     lab.kube.fail("get", PATH, error)
     refused(await lab.ask(workload(pod("a"))), reason, words)
+
+
+async def test_a_cluster_without_the_api(lab: Lab) -> None:
+    """It says what to install."""
+    lab.kube.fail("get", PATH, ABSENT)
+    found = await lab.ask(workload(pod("a")))
+    refused(found, NoDataReason.EMPTY_RESULT, "install metrics-server")
 
 
 async def test_sharing(lab: Lab) -> None:
@@ -308,7 +287,7 @@ async def test_a_server_that_is_down_is_left_in_peace(lab: Lab) -> None:
         await lab.ask(both)
     lab.kube.heal()
     assert await lab.ask(both) == GOOD
-    lab.kube.fail("get", PATH, status_error(503, "ServiceUnavailable", "hunter2"))
+    lab.kube.fail("get", PATH, DOWN)
     asked = len(lab.kube.calls)
     for _ in range(9):
         refused(await lab.ask(both), NoDataReason.HTTP_ERROR, "cannot answer now")

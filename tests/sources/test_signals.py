@@ -34,6 +34,7 @@ from tests import samples
         pytest.param("sum((a))", {"a"}, "a", id="parentheses"),
         pytest.param("a``b", {"a", "b"}, None, id="a-text-between"),
         pytest.param("label_replace(a, 'x', 'b', 'y', '(.*)')", {"a"}, None, id="texts"),
+        pytest.param('a + "c d e', {"a"}, None, id="a-text-without-an-end"),
         pytest.param("", set(), None, id="nothing"),
         pytest.param("a" * 5000, set(), None, id="too-long"),
     ],

@@ -6,9 +6,9 @@ from typing import Any
 
 from budaiscaler.cli.children import child
 from budaiscaler.domain.explaining.subjects import Subject
-from budaiscaler.domain.stories import runner, schema, verdicts
-from budaiscaler.domain.stories.runner import Step
-from budaiscaler.domain.stories.schema import Story
+from budaiscaler.domain.stories import reading, runner, verdicts
+from budaiscaler.domain.stories.reading import Story
+from budaiscaler.domain.stories.steps import Step
 from budaiscaler.domain.stories.verdicts import Failure
 from budaiscaler.kube.port import Json
 from budaiscaler.sources.engines import unit_factor
@@ -45,7 +45,7 @@ def raw(
 
 def story(*expect: Expectation, **fields: Any) -> Story:
     """The same, read."""
-    (found,) = schema.read({"stories": [raw(*expect, **fields)]}, no_files)
+    (found,) = reading.read({"stories": [raw(*expect, **fields)]}, no_files)
     return found
 
 

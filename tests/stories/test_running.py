@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from budaiscaler.domain import conditions
@@ -15,7 +17,7 @@ from tests.stories.telling import desired, told
 QUICK = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 
 
-def scaler(*sources: Json, strategy: str = "BudScaler", **fields: object) -> Json:
+def scaler(*sources: Json, strategy: str = "BudScaler", **fields: Any) -> Json:
     """A scaler of a total called `queue`, unless told."""
     return worlds.document(*(sources or (samples.total(),)), strategy=strategy, **fields)
 
@@ -199,6 +201,17 @@ def test_an_edit_acts_at_once() -> None:
     assert Stage.BOUNDS in next(step for step in steps if step.at_s == 20).stages
 
 
+def test_an_edit_takes_a_field_away() -> None:
+    """Null in a merge patch means that it is gone."""
+    steps = told(
+        {"at": "2m", "desired": 8},
+        total="8x40",
+        scaler=scaler(paused="Both"),
+        events=[{"at": "20s", "edit": {"paused": None, "hpa": {"manage": "Auto"}}}],
+    )
+    assert desired(steps, 15, 20) == [4, 8]
+
+
 def test_an_edit_of_the_strategy_keeps_the_replicas() -> None:
     """And the cadence follows."""
     steps = told(
@@ -267,3 +280,33 @@ def test_a_mixed_hpa_counts_pods_itself() -> None:
         ],
     )
     assert desired(steps, 0, 60) == [8, 8]
+
+
+def test_without_room_growth_stops_after_five_minutes() -> None:
+    """Who comes finds no node; the ask grows no further, and goes on where there is room again."""
+    steps = told(
+        {"at": "20m", "desired": 12},
+        total="6x3 12x80",
+        current=6,
+        scaler=scaler(behavior={"scaleUp": {"policies": [
+            {"type": "Pods", "value": 2, "periodSeconds": 180}]}}),
+        events=[{"at": "50s", "unschedulable": 1}, {"at": "15m", "unschedulable": 0}],
+    )  # fmt: skip
+    assert steps[-1].desired == 12
+    short = [step for step in steps if 60 <= step.at_s < 900]
+    assert {step.conditions[conditions.CAPACITY_AVAILABLE] for step in short} == {"False"}
+    assert len({step.desired for step in short if step.at_s > 360}) == 1
+    assert short[-1].desired < 12
+
+
+def test_a_schedule_is_a_floor() -> None:
+    """It comes and goes at its times, in the story's own."""
+    hint = {"name": "a", "cronExpression": "5 0 * * *", "duration": "5m", "targetReplicas": 8}
+    steps = told(
+        {"at": "20m", "desired": 4},
+        total="4x90",
+        scaler=scaler(scheduleHints=[hint], behavior=QUICK),
+    )
+    assert desired(steps, 285, 300, 585) == [4, 8, 8]
+    assert Stage.SCHEDULE in next(step for step in steps if step.at_s == 300).stages
+    assert steps[-1].desired == 4

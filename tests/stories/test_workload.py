@@ -30,6 +30,12 @@ def test_who_starts_goes_first() -> None:
     assert grown.scaled(0, NOON).replicas(NOON) == Replicas(0, 0)
 
 
+def test_who_comes_back_goes_before_who_is_ready() -> None:
+    """Also where he is the oldest: a step down never takes what serves."""
+    lost = workload.of(4, 90, NOON).lost(2, NOON)
+    assert lost.scaled(2, NOON).replicas(NOON) == Replicas(2, 2)
+
+
 def test_lost_replicas_come_back() -> None:
     """As many are asked for, fewer are ready, until the start-up is over."""
     lost = workload.of(4, 90, NOON).lost(2, NOON)

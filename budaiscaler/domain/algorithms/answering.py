@@ -99,18 +99,22 @@ def answer(
         current, count, past, up=rules.up_window, down=rules.down_window, now=now
     )
     floor = wanted.schedule.floor
-    stabilized, held = _not_below(floor, stabilized, held)
+    stabilized, held = limits.not_below(floor, stabilized, held)
+    stabilized, held = limits.only_placed(observation.replicas.placed, stabilized, held)
     allowed, limited = policies.limit(
         current, stabilized, changes, up=rules.up, down=rules.down, now=now
     )
+    allowed, limited = limits.only_placed(observation.replicas.placed, allowed, limited)
     opened, gate = _gate(rules.up, observation, gathered, allowed, now, in_panic=wanted.in_panic)
-    opened, gate = _not_below(min(floor, allowed), opened, gate)
+    opened, gate = limits.not_below(min(floor, allowed), opened, gate)
     unpaused, pause_rung = limits.pause(observation.paused, opened, current)
-    bounded, bounds_rung = limits.bounds(unpaused, wanted.fewest, spec.max_replicas)
+    housed, capacity_rung = limits.capacity(observation, unpaused, now)
+    bounded, bounds_rung = limits.bounds(housed, wanted.fewest, spec.max_replicas)
     desired = int(bounded)
 
     rungs = [*gathered.rungs, *wanted.rungs]
-    rungs += [rung for rung in (held, limited, gate, pause_rung, bounds_rung) if rung is not None]
+    limited_by = (held, limited, gate, pause_rung, capacity_rung, bounds_rung)
+    rungs += [rung for rung in limited_by if rung is not None]
     by_schedule = scheduling.decides(wanted.schedule, wanted.by_sources)
     moved = [rung for rung in rungs if rung.moves and rung.stage != Stage.SOURCE]
     bound_by = moved[-1].stage if moved else Stage.COMBINE
@@ -124,7 +128,7 @@ def answer(
         bound_by=bound_by,
         rungs=tuple(rungs),
         conditions=(
-            *verdicts.of_decision(spec, observation, gathered, bounds_rung),
+            *verdicts.of_decision(spec, observation, gathered, bounds_rung or capacity_rung, now),
             *sleeping.told(spec),
         ),
         next_change=limits.pause_ends(observation.paused, pause_rung)
@@ -189,16 +193,6 @@ def _window(rules: ScalingRules | None, default_s: int) -> timedelta:
     if rules is None or rules.stabilization_window_seconds is None:
         return timedelta(seconds=default_s)
     return timedelta(seconds=rules.stabilization_window_seconds)
-
-
-def _not_below(floor: int, answer: int, held: Rung | None) -> tuple[int, Rung | None]:
-    """Let a floor through what holds growth back."""
-    if held is None or answer >= floor:
-        return answer, held
-    if floor >= held.before:
-        return floor, None
-    message = f"{held.message}; a schedule's floor of {floor} is not held back"
-    return floor, replace(held, after=floor, message=message)
 
 
 def _gate(

@@ -40,7 +40,7 @@ def decide(
     winner = gathered.winner
     steps: tuple[Rung, ...] = ()
     if winner.is_hold:
-        count = max(current, needs.ceil(winner.load))
+        count = needs.ceil(winner.load)
     else:
         count, steps = damping.step(spec, winner.load, current, changes, now)
     count, by_gpus = answering.by_gpus(

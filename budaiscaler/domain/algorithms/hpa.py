@@ -46,7 +46,7 @@ class _Lane:
         load: in replicas, within the bounds.
         recommended: the same before schedules and bounds.
         is_good: whether it is made of data, or of what a user wants in place of them.
-        bounds_rung: the bound that holds it.
+        bounds_rung: the bound that holds it, or the capacity.
         rungs: how it came about.
     """
 
@@ -76,7 +76,7 @@ def decide(
     of_load = spec.model_copy(update={"metrics_sources": published})
     gathered = gathering.gather(of_load, observation, state, now)
     schedule = scheduling.of(spec, observation, state, now)
-    lanes = [_published(of_load, gathered, schedule, observation)] if published else []
+    lanes = [_published(of_load, gathered, schedule, observation, now)] if published else []
     after = _remembered(state, gathered, lanes[0] if published else None, now)
     if natives:
         lane = _native(spec, natives, observation)
@@ -92,7 +92,9 @@ def decide(
         desired_load=lanes[0].load,
         bound_by=winner.bound_by,
         rungs=tuple(ladder),
-        conditions=tuple(verdicts.of_decision(spec, observation, gathered, winner.bounds_rung)),
+        conditions=tuple(
+            verdicts.of_decision(spec, observation, gathered, winner.bounds_rung, now)
+        ),
         next_change=winner.next_change,
         publishes=bool(published),
         schedule=schedule,
@@ -109,7 +111,11 @@ def _remembered(state: State, gathered: Gathered, lane: _Lane | None, now: datet
 
 
 def _published(
-    spec: ScalerSpec, gathered: Gathered, schedule: Schedule, observation: Observation
+    spec: ScalerSpec,
+    gathered: Gathered,
+    schedule: Schedule,
+    observation: Observation,
+    now: datetime,
 ) -> _Lane:
     """Compute the load of these sources, and of schedules."""
     winner, current = gathered.winner, observation.replicas.current
@@ -124,13 +130,14 @@ def _published(
     if schedule_rung is not None and (schedule_rung.moves or (winner.is_hold and by_schedule)):
         bound_by = Stage.SCHEDULE
     load, pause_rung = limits.pause(observation.paused, load, current)
+    load, capacity_rung = limits.capacity(observation, load, now)
     bounded, bounds_rung = limits.bounds(load, _fewest(spec), spec.max_replicas)
-    for rung in (pause_rung, bounds_rung):
+    for rung in (pause_rung, capacity_rung, bounds_rung):
         bound_by = rung.stage if rung is not None else bound_by
     ladder = [*gathered.rungs]
     ladder += [tolerance_rung] if tolerance_rung is not None else []
     ladder += [candidate.rung for candidate in gathered.gpu_needs]
-    others = (gpu_rung, schedule_rung, pause_rung, bounds_rung)
+    others = (gpu_rung, schedule_rung, pause_rung, capacity_rung, bounds_rung)
     ladder += [rung for rung in others if rung is not None]
     desired = needs.ceil(bounded)
     return _Lane(
@@ -138,7 +145,7 @@ def _published(
         recommended=recommended,
         is_good=gathered.is_decided or by_schedule,
         bound_by=bound_by,
-        bounds_rung=bounds_rung,
+        bounds_rung=bounds_rung or capacity_rung,
         rungs=tuple(ladder),
         next_change=limits.pause_ends(observation.paused, pause_rung)
         or scheduling.earliest(

@@ -125,15 +125,19 @@ def start(replicas: Replicas, now: datetime) -> Memory:
 
 
 def resume(memory: Memory, replicas: Replicas, now: datetime) -> Memory:
-    """Go on after a time without samples: as a new one, and not below what was held before."""
+    """Go on after a time of which nothing is known: as a new one, and not below what was held.
+
+    What was decided in that time is not known either, so a delay of scale-down begins anew.
+    """
     begun = start(replicas, now)
-    if begun.panic_since is None:
-        return memory
-    return replace(
-        memory,
+    verdicts = windows.keep_peak(memory.verdicts, replicas.current, now)
+    if begun.panic_since is None and memory.panic_since is None:
+        return replace(memory, verdicts=verdicts)
+    return Memory(
         panic_since=memory.panic_since or now,
         over_at=now,
         peak=max(memory.peak, begun.peak),
+        verdicts=verdicts,
     )
 
 

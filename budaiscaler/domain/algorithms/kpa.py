@@ -197,13 +197,11 @@ def _count(
     """Make replicas of the largest need, and raise them to what the GPUs need."""
     current, winner = observation.replicas.current, gathered.winner
     bands = kpa_settings.tolerances(spec.behavior, given)
-    count, rungs = max(current, needs.ceil(winner.load)), tuple[Rung, ...]()
-    if not winner.is_hold:
-        count = needs.ceil(winner.load)
-        if _is_within(bands, winner.load, current):
-            message = f"a load of {winner.load:.4g} is within the tolerance of {current}"
-            rungs = (Rung(Stage.TOLERANCE, Code.WITHIN_TOLERANCE, count, current, message),)
-            count = current
+    count, rungs = needs.ceil(winner.load), tuple[Rung, ...]()
+    if not winner.is_hold and _is_within(bands, winner.load, current):
+        message = f"a load of {winner.load:.4g} is within the tolerance of {current}"
+        rungs = (Rung(Stage.TOLERANCE, Code.WITHIN_TOLERANCE, count, current, message),)
+        count = current
     config = kpa_settings.config(spec.behavior, given, target=1.0)
 
     def step(load: float) -> int:

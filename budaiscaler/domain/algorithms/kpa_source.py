@@ -7,12 +7,8 @@ on what was seen before it, too. A level is made a total by the replicas that it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from datetime import datetime
 
 from budaiscaler.domain import windows
 from budaiscaler.domain.algorithms import knative
@@ -27,7 +23,7 @@ STALE_INTERVALS = 3
 STALE_AT_LEAST_S = 60.0
 """A source without a good sample for longer than both has no data, whatever its windows hold."""
 
-_MOST_LOAD = 1e100
+MOST_LOAD = 1e100
 """Far above any load, and hundreds of them still add up to a number."""
 
 
@@ -101,33 +97,6 @@ def step(
     return verdict, replace(state, memory=memory)
 
 
-def largest(verdicts: Sequence[Verdict]) -> Verdict:
-    """Choose the verdict that wins over several sources: most replicas, then most load."""
-    return max(verdicts, key=lambda verdict: (verdict.desired, verdict.load))
-
-
-def to_json(state: KpaState) -> Any:
-    """Write a state down, with nothing but lists, texts and numbers."""
-    return _JSON.dump_python(state, mode="json")
-
-
-def restored(
-    raw: Any, replicas: Replicas, now: datetime, *, interval_s: float = INTERVAL_S
-) -> KpaState:
-    """Take over what another leader wrote down; what is no state begins anew.
-
-    Where samples are missing since then, panic begins as for a new one, so that nothing falls
-    before they are made up for.
-    """
-    state = _read(raw)
-    if state is None:
-        return start(replicas, now)
-    missed = None if state.sampled_at is None else now - state.sampled_at
-    if missed is not None and missed <= timedelta(seconds=STALE_INTERVALS * interval_s):
-        return state
-    return replace(state, memory=knative.resume(state.memory, replicas, now))
-
-
 def _taken(
     config: Config,
     state: KpaState,
@@ -140,7 +109,7 @@ def _taken(
     samples = windows.resized(state.samples, config.stable_window_s, bucket_s)
     sampled_at = min(state.sampled_at, now) if state.sampled_at is not None else None
     if sample is not None:
-        samples = windows.keep_last(samples, min(sample.total, _MOST_LOAD), sample.at, now)
+        samples = windows.keep_last(samples, min(sample.total, MOST_LOAD), sample.at, now)
         at = min(sample.at, now)
         sampled_at = at if sampled_at is None else max(sampled_at, at)
     if replicas.current == 0:
@@ -148,28 +117,3 @@ def _taken(
         # the average, the first request after it would wake nobody.
         samples = windows.only_newest(samples)
     return replace(state, samples=samples, sampled_at=sampled_at)
-
-
-_JSON = TypeAdapter(KpaState)
-
-
-def _read(raw: Any) -> KpaState | None:
-    try:
-        state = _JSON.validate_python(raw)
-    except ValidationError:
-        return None
-    return state if all(_is_sound(state)) else None
-
-
-def _is_sound(state: KpaState) -> Iterator[bool]:
-    memory = state.memory
-    for moment in (state.sampled_at, memory.panic_since, memory.over_at):
-        yield moment is None or moment.tzinfo is not None
-    yield (memory.panic_since is None) == (memory.over_at is None)
-    yield memory.peak >= 0
-    for window in (state.samples, memory.verdicts):
-        yield math.isfinite(window.bucket_s) and window.bucket_s > 0
-        yield 0 < window.length <= 2 * MOST_BUCKETS
-        yield len(window.buckets) <= window.length
-        yield list(window.buckets) == sorted(dict(window.buckets).items())
-        yield all(math.isfinite(value) and value >= 0 for _, value in window.buckets)

@@ -1,11 +1,15 @@
-"""What stands between a need and the answer: the dead band, a pause, and the bounds."""
+"""What stands between a need and the answer: the dead band, a pause, capacity, and the bounds."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
 
 from budaiscaler.domain.algorithms.needs import ceil
 from budaiscaler.domain.api.behavior import DEFAULT_TOLERANCE
 from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec
-from budaiscaler.domain.decision import Code, NextChange, Rung, Stage
+from budaiscaler.domain.capacity import is_out
+from budaiscaler.domain.decision import Code, NextChange, Observation, Rung, Stage
 from budaiscaler.domain.pausing import Pausing
 
 SLACK = 1e-9
@@ -78,6 +82,36 @@ def pause_ends(paused: Pausing, rung: Rung | None) -> NextChange | None:
     if rung is None or paused.until is None:
         return None
     return NextChange(paused.until, "the pause ends")
+
+
+def not_below(floor: int, answer: int, held: Rung | None) -> tuple[int, Rung | None]:
+    """Let a floor through what holds growth back."""
+    if held is None or answer >= floor:
+        return answer, held
+    if floor >= held.before:
+        return floor, None
+    message = f"{held.message}; a schedule's floor of {floor} is not held back"
+    return floor, replace(held, after=floor, message=message)
+
+
+def only_placed(placed: int, answer: int, held: Rung | None) -> tuple[int, Rung | None]:
+    """Let replicas go that never had a place, whatever holds the others."""
+    if held is None or held.code is Code.DISABLED or answer <= max(placed, held.before):
+        return answer, held
+    if placed <= held.before:
+        return held.before, None
+    message = f"{held.message}; {answer - placed} that never had a place go at once"
+    return placed, replace(held, after=placed, message=message)
+
+
+def capacity(observation: Observation, load: float, now: datetime) -> tuple[float, Rung | None]:
+    """Ask for no more where what was asked for has had no place for minutes."""
+    replicas = observation.replicas
+    current, unplaced = replicas.current, replicas.unplaced
+    if load <= current or not is_out(observation.shortage, unplaced, now):
+        return load, None
+    message = f"{ceil(load)} are wanted, and {unplaced} of {current} have had no place for long"
+    return float(current), Rung(Stage.BOUNDS, Code.CAPACITY_LIMITED, ceil(load), current, message)
 
 
 def bounds(load: float, low: int, high: int) -> tuple[float, Rung | None]:

@@ -4,7 +4,8 @@ A `resource` source is a Resource metric of our HPA, and a `custom` source a Pod
 controller asks the same APIs, and protects itself against missing metrics. Such a source is left
 out of the published load, so it cannot hold that load up either. What an HPA cannot express goes
 through the load as every other source: a fraction of a percent, a fallback, an object's metric; and
-all of them for a kind of which a replica may be several pods, since an HPA counts pods.
+all of them for a kind of which a replica may be several pods, since an HPA counts pods, and where
+GPUs or schedules ask for more than metrics do.
 
 We read these sources, too, to tell what the HPA is about to do; the number is the HPA's own
 arithmetic on our reading, which may be some seconds from its own.

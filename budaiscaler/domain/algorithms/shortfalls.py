@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from budaiscaler.domain.algorithms import gpu, needs
 from budaiscaler.domain.algorithms.needs import Candidate
 from budaiscaler.domain.api import promql
-from budaiscaler.domain.api.budaiscaler import ScalerSpec
+from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
 from budaiscaler.domain.api.sources import TargetType
 from budaiscaler.domain.decision import Code, Replicas, Rung, Shortfall, Stage, State
 
@@ -68,11 +68,17 @@ def hold_ends(shortfall: Shortfall | None, limit: timedelta) -> datetime | None:
 
 
 def hold(spec: ScalerSpec, replicas: Replicas, recommended_load: float | None) -> Candidate:
-    """Keep the recommendation from falling below the last one."""
-    level = bool(gpu.thresholds(spec)) or any(
-        promql.target_type(source)[0] is TargetType.VALUE for source in spec.metrics_sources
+    """Keep the recommendation from falling below the last one.
+
+    Where we act, it does not fall below what was asked for: on the way down to what was
+    recommended, some are on their way still.
+    """
+    is_whole = (
+        spec.scaling_strategy is not Strategy.HPA
+        or bool(gpu.thresholds(spec))
+        or any(promql.target_type(source)[0] is TargetType.VALUE for source in spec.metrics_sources)
     )
-    floor = float(replicas.current) if level or recommended_load is None else 0.0
+    floor = float(replicas.current) if is_whole or recommended_load is None else 0.0
     load = max(floor, recommended_load or 0.0)
     message = (
         f"{replicas.lost_or_starting} of {replicas.current} replicas are lost or starting, "

@@ -74,5 +74,5 @@ def _replicas(fallback: Fallback, current: int) -> int:
             return current
         case FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER:
             return max(current, fallback.replicas)
-        case FallbackBehavior.CURRENT_REPLICAS_IF_LOWER:
+        case FallbackBehavior.CURRENT_REPLICAS_IF_LOWER:  # pragma: no branch - there are no more
             return min(current, fallback.replicas)

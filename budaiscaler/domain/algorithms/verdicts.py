@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
-from budaiscaler.domain import conditions, contests
+from budaiscaler.domain import capacity, conditions, contests
 from budaiscaler.domain.algorithms import gpu, needs, tuning
 from budaiscaler.domain.algorithms.gathering import Gathered
 from budaiscaler.domain.api import effects, promql
@@ -13,9 +14,15 @@ from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage
 from budaiscaler.domain.readings import NoData
 
+_LIMITS = {Code.MAX_REPLICAS: "TooManyReplicas", Code.CAPACITY_LIMITED: "NoCapacity"}
+
 
 def of_decision(
-    spec: ScalerSpec, observation: Observation, gathered: Gathered, bounds_rung: Rung | None
+    spec: ScalerSpec,
+    observation: Observation,
+    gathered: Gathered,
+    bounds_rung: Rung | None,
+    now: datetime,
 ) -> Iterator[Condition]:
     """Tell whether the load could be computed, what limits it, and which units were guessed."""
     missing = "; ".join(_missing(spec, observation)) or "; ".join(_undecided(gathered))
@@ -39,8 +46,11 @@ def of_decision(
         message = "the load is within the bounds"
         yield Condition(conditions.SCALING_LIMITED, "False", "DesiredWithinRange", message)
     else:
-        reason = "TooManyReplicas" if bounds_rung.code is Code.MAX_REPLICAS else "TooFewReplicas"
+        reason = _LIMITS.get(bounds_rung.code, "TooFewReplicas")
         yield Condition(conditions.SCALING_LIMITED, "True", reason, bounds_rung.message)
+    replicas = observation.replicas
+    if replicas.are_counted:
+        yield capacity.condition(observation.shortage, replicas.unplaced, replicas.current, now)
     assumed = [
         f"{source.key}: set targetType: {kind}"
         for source in spec.metrics_sources
@@ -100,6 +110,12 @@ def _of_disabled(message: str) -> Iterator[Condition]:
 def _of_others(spec: ScalerSpec, observation: Observation) -> Iterator[Condition]:
     """Tell what people and other tools do about the replicas, whatever was decided."""
     yield observation.paused.condition
+    if spec.cost_config is not None and spec.cost_config.enabled:
+        message = (
+            "costs are not evaluated by this version, so the budget limits nothing: keep "
+            "maxReplicas at what you can pay for"
+        )
+        yield Condition(conditions.WITHIN_BUDGET, "Unknown", "CostNotEvaluated", message)
     if observation.contested_by is not None and spec.mode is Mode.AUTO:
         message = contests.message(observation.contested_by)
         yield Condition(conditions.CONTESTED, "True", "ReplicasWrittenByOthers", message)

@@ -57,6 +57,7 @@ class Annotations:
         scale_to_zero: whether 0 is allowed where minReplicas is 0.
         scale_to_zero_grace_s: how long an idle last replica stays.
         scale_to_zero_retention_s: the same; the longer one counts.
+        pod_deletion_cost: whether the least loaded pods are named to go first.
         gpu_preferred_type: name of a type of GPU.
         gpu_topology_aware: whether placement should look at topology.
         cost_max_hourly: budget an hour.
@@ -82,6 +83,7 @@ class Annotations:
     scale_to_zero: bool | None = None
     scale_to_zero_grace_s: float | None = None
     scale_to_zero_retention_s: float | None = None
+    pod_deletion_cost: bool | None = None
     gpu_preferred_type: str | None = None
     gpu_topology_aware: bool | None = None
     cost_max_hourly: float | None = None
@@ -253,6 +255,7 @@ _KNOWN: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "scale-to-zero": (("scale_to_zero",), _flag),
     "scale-to-zero-grace-period": (("scale_to_zero_grace_s",), _duration),
     "scale-to-zero-pod-retention-period": (("scale_to_zero_retention_s",), _duration),
+    "pod-deletion-cost": (("pod_deletion_cost",), _flag),
     "gpu-preferred-type": (("gpu_preferred_type",), _text),
     "gpu-topology-aware": (("gpu_topology_aware",), _flag),
     "cost-max-hourly": (("cost_max_hourly",), _above_zero),

@@ -30,7 +30,8 @@ class ScalingPolicy(ApiModel):
     """How much may change in a period, as in a native HPA."""
 
     type: Annotated[
-        PolicyType, Field(description="Pods: a count. Percent: percent of the current replicas.")
+        PolicyType,
+        Field(description="Pods: a count. Percent: percent of the current replicas. Required."),
     ]
     value: Annotated[
         int,
@@ -39,11 +40,12 @@ class ScalingPolicy(ApiModel):
             le=2**31 - 1,
             strict=True,
             description="Allowed change in a period, in replicas or percent; 0 for none, which "
-            "the HPA strategy cannot have.",
+            "the HPA strategy cannot have. Required.",
         ),
     ]
     period_seconds: Annotated[
-        int, Field(ge=1, le=1800, strict=True, description="Length of the period in seconds.")
+        int,
+        Field(ge=1, le=1800, strict=True, description="Length of the period in seconds. Required."),
     ]
 
 
@@ -64,8 +66,8 @@ class StartingPods(ApiModel):
             ge=0,
             le=2**31 - 1,
             strict=True,
-            description="Starting replicas at which no more are asked for; 0 for no limit. "
-            "Default: 0.",
+            description="Starting replicas at which no more are asked for; 0 for no limit. Without "
+            "effect in scaleDown. Default: 0.",
         ),
     ] = None
     max_starting_pod_percent: Annotated[
@@ -74,14 +76,16 @@ class StartingPods(ApiModel):
             ge=0,
             le=100,
             strict=True,
-            description="The same in percent of all replicas; 0 for no limit. Default: 0.",
+            description="The same in percent of all replicas; 0 for no limit. Without effect in "
+            "scaleDown. Default: 0.",
         ),
     ] = None
     bypass_gate_on_panic: Annotated[
         bool | None,
         Field(
             strict=True,
-            description="Whether panic of the KPA strategy ignores the limits. Default: false.",
+            description="Whether panic of the KPA strategy ignores the limits. Without effect in "
+            "scaleDown. Default: false.",
         ),
     ] = None
 
@@ -142,10 +146,14 @@ class ScalingRules(ApiModel):
 class Behavior(ApiModel):
     """How fast replicas may change."""
 
-    scale_up: Annotated[ScalingRules | None, Field(description="Behaviour when growing.")] = None
-    scale_down: Annotated[ScalingRules | None, Field(description="Behaviour when shrinking.")] = (
-        None
-    )
+    scale_up: Annotated[
+        ScalingRules | None,
+        Field(description="Behaviour when growing. Default: that of its fields."),
+    ] = None
+    scale_down: Annotated[
+        ScalingRules | None,
+        Field(description="Behaviour when shrinking. Default: that of its fields."),
+    ] = None
 
 
 DEFAULT_TOLERANCE = 0.1

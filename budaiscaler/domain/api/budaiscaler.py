@@ -104,7 +104,9 @@ class ScaleTargetRef(ApiModel):
 class SubTargetSelector(ApiModel):
     """A part of a workload that is made of several."""
 
-    role_name: Annotated[Name | None, Field(description="Role in the workload.")] = None
+    role_name: Annotated[
+        Name | None, Field(description="Role in the workload. Without effect.")
+    ] = None
 
 
 class HpaOptions(ApiModel):
@@ -145,13 +147,20 @@ class ScalerSpec(ApiModel):
         Field(
             max_length=MAX_SOURCES,
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
-            description="Inputs of the decision; the largest need wins. At least one.",
+            description="Inputs of the decision; the largest need wins. At least one is required.",
         ),
     ]
     sub_target_selector: Annotated[
-        SubTargetSelector | None, Field(description="Part of the workload to scale. Default: all.")
+        SubTargetSelector | None,
+        Field(
+            description="Part of a workload that is made of several. Without effect: the whole "
+            "workload is scaled."
+        ),
     ] = None
-    behavior: Annotated[Behavior | None, Field(description="How fast replicas may change.")] = None
+    behavior: Annotated[
+        Behavior | None,
+        Field(description="How fast replicas may change. Default: that of its fields."),
+    ] = None
     gpu_config: Annotated[
         GpuConfig | None, Field(description="Scaling on GPU readings. Default: none.")
     ] = None
@@ -170,7 +179,8 @@ class ScalerSpec(ApiModel):
         ),
     ] = None
     multi_cluster_config: Annotated[
-        MultiClusterConfig | None, Field(description="Several clusters. Default: none.")
+        MultiClusterConfig | None,
+        Field(description="Several clusters. Without effect: there is one cluster."),
     ] = None
     mode: Annotated[
         Mode,
@@ -188,7 +198,10 @@ class ScalerSpec(ApiModel):
     ] = Pause.NONE
     hpa: Annotated[
         HpaOptions,
-        Field(description="Options of the HPA strategy; without effect for the others."),
+        Field(
+            description="Options of the HPA strategy, without effect for the others. Default: "
+            "those of its fields."
+        ),
     ] = HpaOptions()
 
     def tolerance_up(self) -> float:

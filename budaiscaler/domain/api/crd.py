@@ -160,7 +160,7 @@ def _columns() -> tuple[Schema, ...]:
         column("REPLICAS", "integer", ".status.actualScale", "Replicas now"),
         column("DESIRED", "integer", ".status.desiredScale", "Replicas wanted"),
         column("STRATEGY", "string", ".spec.scalingStrategy", "Who computes and acts"),
-        column("READY", "string", condition("Ready"), "Whether the scaler can be evaluated"),
+        column("READY", "string", condition("Ready"), "Whether it is evaluated and can scale"),
         column("REASON", "string", condition("Ready", "reason"), "Why"),
         column("TARGET", "string", ".spec.scaleTargetRef.name", "Workload", wide=True),
         column("LOAD", "string", ".status.desiredLoad", "Published load in replicas", wide=True),

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import BaseModel
 
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
-from budaiscaler.domain.api.effects_table import ANNOTATIONS, EFFECTIVE, NOT_OF_HPA, OF_KPA, ROWS
+from budaiscaler.domain.api.effects_table import (
+    ANNOTATIONS,
+    EFFECTIVE,
+    NOT_OF_HPA,
+    OF_KPA,
+    OF_REPLICA_SETS,
+    ROWS,
+    has_deletion_costs,
+)
 
 _BLOCKS = frozenset(
     path.rpartition(".")[0].removesuffix("[]") for path in (*EFFECTIVE, *ROWS) if "." in path
@@ -48,21 +57,41 @@ def find(
     return (*_fields(spec, spec, "", ""), *_annotations(spec, annotations or {}))
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of which the table says something, or something of what is in it."""
+
+    name: str
+    alias: str
+    default: object
+    pattern: str
+
+
+@cache
+def _watched(kind: type[BaseModel], pattern: str) -> tuple[_Field, ...]:
+    """Look the fields of a type up once: each decision asks, and most of them always act."""
+    patterns = {name: f"{pattern}{info.alias}" for name, info in kind.model_fields.items()}
+    return tuple(
+        _Field(name, str(info.alias), info.default, patterns[name])
+        for name, info in kind.model_fields.items()
+        if patterns[name] in ROWS or patterns[name] in _BLOCKS
+    )
+
+
 def _fields(spec: ScalerSpec, owner: BaseModel, pattern: str, path: str) -> Iterator[WithoutEffect]:
-    fields = type(owner).model_fields
-    for name in fields:
-        value, info = getattr(owner, name), fields[name]
+    for field in _watched(type(owner), pattern):
         # The API server writes defaults out, so a field at its default says nothing.
-        is_said = name in owner.model_fields_set and value != info.default
-        if not is_said or value is None or value is False or value == ():
+        if field.name not in owner.model_fields_set:
             continue
-        here, there = f"{pattern}{info.alias}", f"{path}{info.alias}"
-        rows = ROWS.get(here, ())
+        value = getattr(owner, field.name)
+        if value is None or value is False or value in ((), field.default):
+            continue
+        there, rows = f"{path}{field.alias}", ROWS.get(field.pattern, ())
         row = next((row for row in rows if row.when is None or row.when(spec, owner)), None)
         if row is not None:
             yield WithoutEffect(there, row.why, row.is_planned)
-        elif here in _BLOCKS:
-            yield from _inside(spec, value, here, there)
+        elif field.pattern in _BLOCKS:
+            yield from _inside(spec, value, field.pattern, there)
 
 
 def _inside(spec: ScalerSpec, value: object, pattern: str, path: str) -> Iterator[WithoutEffect]:
@@ -70,8 +99,7 @@ def _inside(spec: ScalerSpec, value: object, pattern: str, path: str) -> Iterato
         yield from _fields(spec, value, f"{pattern}.", f"{path}.")
     if isinstance(value, tuple):
         for index, item in enumerate(value):
-            if isinstance(item, BaseModel):
-                yield from _fields(spec, item, f"{pattern}[].", f"{path}[{index}].")
+            yield from _fields(spec, item, f"{pattern}[].", f"{path}[{index}].")
 
 
 def _annotations(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[WithoutEffect]:
@@ -79,14 +107,20 @@ def _annotations(spec: ScalerSpec, annotations: Mapping[str, str]) -> Iterator[W
         if not name.startswith(f"{GROUP}/"):
             continue
         why = ANNOTATIONS.get(name, _unknown(name))
-        if why is not None and spec.scaling_strategy not in _TUNED_BY.get(why, ()):
+        if why is not None and not _TUNES.get(why, _never)(spec):
             yield WithoutEffect(f"annotation {name}", why, is_planned=False)
 
 
-_TUNED_BY = {
-    NOT_OF_HPA: (Strategy.KPA, Strategy.BUD_SCALER),
-    OF_KPA: (Strategy.KPA,),
+def _never(_: ScalerSpec) -> bool:
+    return False
+
+
+_TUNES: Mapping[str, Callable[[ScalerSpec], bool]] = {
+    NOT_OF_HPA: lambda spec: spec.scaling_strategy is not Strategy.HPA,
+    OF_KPA: lambda spec: spec.scaling_strategy is Strategy.KPA,
+    OF_REPLICA_SETS: has_deletion_costs,
 }
+"""Where annotations have an effect, by why they have none elsewhere."""
 
 
 def _unknown(name: str) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from budaiscaler.domain.api import naming
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import Manage, ScalerSpec, Strategy
 from budaiscaler.domain.api.features import GpuConfig, GpuMetricsSource
-from budaiscaler.domain.api.sources import MetricsSource, SourceType
+from budaiscaler.domain.api.sources import MetricsSource, Protocol, SourceTls, SourceType
 
 When = Callable[[ScalerSpec, Any], bool]
 """Whether a row holds; it is given the spec and the innermost object that has the field."""
@@ -58,6 +60,16 @@ def _is_own_hpa(spec: ScalerSpec, _: object) -> bool:
     return spec.scaling_strategy is Strategy.HPA and spec.hpa.manage is Manage.NEVER
 
 
+def has_deletion_costs(spec: ScalerSpec) -> bool:
+    """Whether pods can be named that are to go first: by us, to a ReplicaSet's controller."""
+    target = spec.scale_target_ref
+    return (
+        spec.scaling_strategy is not Strategy.HPA
+        and target.api_version == "apps/v1"
+        and target.kind in {"Deployment", "ReplicaSet"}
+    )
+
+
 def _has_costs(spec: ScalerSpec, _: object) -> bool:
     return spec.cost_config is not None and spec.cost_config.enabled
 
@@ -85,6 +97,21 @@ def _has_engine(field: str) -> When:
     return when
 
 
+def _is_not_encrypted(_: ScalerSpec, source: MetricsSource) -> bool:
+    """Whether it is asked by http; of the operator's Prometheus nobody here knows."""
+    if source.source_type in {SourceType.POD, SourceType.INFERENCE_ENGINE}:
+        return source.protocol_type is not Protocol.HTTPS
+    return bool(source.endpoint) and not str(source.endpoint).lower().startswith("https://")
+
+
+def _is_unchecked(_: ScalerSpec, tls: SourceTls) -> bool:
+    return tls.insecure_skip_verify
+
+
+def _is_zero(field: str) -> When:
+    return lambda _, owner: getattr(owner, field) == 0
+
+
 def _is_not_dcgm(_: ScalerSpec, gpu: GpuConfig) -> bool:
     return gpu.metrics_source not in {None, GpuMetricsSource.DCGM}
 
@@ -95,6 +122,7 @@ _API_IS_ASKED = "the API server is asked, not an endpoint"
 _OWN_HPA = "hpa.manage is Never: your own HPA has its own behavior"
 NOT_OF_HPA = "of the strategies KPA and BudScaler"
 OF_KPA = "of the strategy KPA"
+OF_REPLICA_SETS = "of the strategies KPA and BudScaler, on Deployments and ReplicaSets"
 _SCHEDULER = "placement is the scheduler's"
 _OTHER_NAMESPACE = "the workload is in the scaler's own namespace"
 
@@ -153,7 +181,6 @@ EFFECTIVE = frozenset(
                 "auth.basicSecretRef.name",
                 "auth.basicSecretRef.usernameKey",
                 "auth.basicSecretRef.passwordKey",
-                "tls.caBundle",
                 "tls.serverName",
                 "tls.insecureSkipVerify",
                 "inferenceEngineConfig.engineType",
@@ -163,8 +190,6 @@ EFFECTIVE = frozenset(
         ),
         "gpuConfig",
         "gpuConfig.enabled",
-        "gpuConfig.gpuMemoryThreshold",
-        "gpuConfig.gpuComputeThreshold",
         "gpuConfig.metricsSource",
         "scheduleHints",
         *(
@@ -199,8 +224,13 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
     f"{_SOURCE}.promQL": (Row("only prometheus sources have one", _is_not(SourceType.PROMETHEUS)),),
     **{
         f"{_SOURCE}.{field}": (Row(_API_IS_ASKED, _is_metrics_api),)
-        for field in ("headers", "headersFrom", "auth", "tls", "scrapeTimeout")
+        for field in ("headers", "headersFrom", "auth", "scrapeTimeout")
     },
+    f"{_SOURCE}.tls": (
+        Row(_API_IS_ASKED, _is_metrics_api),
+        Row("it is asked by http, not https", _is_not_encrypted),
+    ),
+    f"{_SOURCE}.tls.caBundle": (Row("insecureSkipVerify is set", _is_unchecked),),
     f"{_SOURCE}.protocolType": (Row(_PODS_ARE_ASKED, _OF_PODS),),
     f"{_SOURCE}.port": (
         Row(_PODS_ARE_ASKED, _OF_PODS),
@@ -244,6 +274,10 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         for field in ("maxStartingPods", "maxStartingPodPercent", "bypassGateOnPanic")
     },
     # What scales beside the metrics.
+    **{
+        f"gpuConfig.{to_camel(field)}": (Row("0 counts for nothing", _is_zero(field)),)
+        for field in ("gpu_memory_threshold", "gpu_compute_threshold")
+    },
     "gpuConfig.dcgmEndpoint": (Row("metricsSource is not dcgm", _is_not_dcgm),),
     "gpuConfig.topologyAware": (Row(_SCHEDULER),),
     "gpuConfig.preferredGPUType": (Row(_SCHEDULER),),
@@ -285,6 +319,7 @@ ANNOTATIONS: Mapping[str, str | None] = {
             "scale-to-zero-pod-retention-period",
         )
     },
+    f"{GROUP}/pod-deletion-cost": OF_REPLICA_SETS,
     f"{GROUP}/gpu-preferred-type": _SCHEDULER,
     f"{GROUP}/gpu-topology-aware": _SCHEDULER,
     f"{GROUP}/cost-max-hourly": "use costConfig.budgetPerHour",

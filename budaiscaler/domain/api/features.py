@@ -68,11 +68,17 @@ class GpuConfig(ApiModel):
     ] = False
     gpu_memory_threshold: Annotated[
         Percent | None,
-        Field(description="Target of GPU memory in use, in percent. Default: it does not count."),
+        Field(
+            description="Target of GPU memory in use, in percent; 0 is as if left out. Default: it "
+            "does not count."
+        ),
     ] = None
     gpu_compute_threshold: Annotated[
         Percent | None,
-        Field(description="Target of GPU utilisation, in percent. Default: it does not count."),
+        Field(
+            description="Target of GPU utilisation, in percent; 0 is as if left out. Default: it "
+            "does not count."
+        ),
     ] = None
     metrics_source: Annotated[
         GpuMetricsSource | None,
@@ -91,17 +97,22 @@ class GpuConfig(ApiModel):
         ),
     ] = None
     topology_aware: Annotated[
-        bool | None, Field(strict=True, description="Placement is the scheduler's. Default: false.")
+        bool | None,
+        Field(strict=True, description="Without effect: placement is the scheduler's."),
     ] = None
     preferred_gpu_type: Annotated[
         Name | None,
-        Field(alias="preferredGPUType", description="GPU model to prefer. Default: any."),
+        Field(
+            alias="preferredGPUType",
+            description="GPU model to prefer. Without effect: placement is the scheduler's.",
+        ),
     ] = None
     vgpu_support: Annotated[
-        bool | None, Field(strict=True, description="Whether GPUs are virtual. Default: false.")
+        bool | None,
+        Field(strict=True, description="Without effect: virtual GPUs are read as all others."),
     ] = None
     vgpu_enabled: Annotated[
-        bool | None, Field(strict=True, description="Older name of vgpuSupport.")
+        bool | None, Field(strict=True, description="Older name of vgpuSupport. Without effect.")
     ] = None
 
 
@@ -149,10 +160,14 @@ class CostConfig(ApiModel):
 class LegacyHint(ApiModel):
     """A hint as the chart of the original had it."""
 
-    cron_expression: Annotated[Name | None, Field(description="When; five fields.")] = None
-    expected_load: Annotated[Name | None, Field(description="Load to expect.")] = None
+    cron_expression: Annotated[
+        Name | None, Field(description="When; five fields of cron. Default: never.")
+    ] = None
+    expected_load: Annotated[Name | None, Field(description="Load to expect. Default: none.")] = (
+        None
+    )
     pre_scale_minutes: Annotated[
-        int | None, Field(strict=True, description="Minutes to scale ahead.")
+        int | None, Field(strict=True, description="Minutes to scale ahead. Default: 0.")
     ] = None
 
 
@@ -219,7 +234,7 @@ class PredictionConfig(ApiModel):
         Field(
             max_length=MAX_HINTS,
             json_schema_extra=_LIST,
-            description="Hints of an older chart; use spec.scheduleHints.",
+            description="Hints of an older chart; use spec.scheduleHints. Default: none.",
         ),
     ] = None
 
@@ -227,21 +242,21 @@ class PredictionConfig(ApiModel):
 class ScheduleHint(ApiModel):
     """A floor of replicas at known times."""
 
-    name: Annotated[Name, Field(description="Name of the hint, unique in the scaler.")]
+    name: Annotated[Name, Field(description="Name of the hint, unique in the scaler. Required.")]
     cron_expression: Annotated[
         Name,
         Field(
             description="When it begins: five fields of cron (minute, hour, day of the month, "
-            'month, day of the week from 0 for Sunday to 6), for example "0 9 * * 1-5".'
+            'month, day of the week from 0 for Sunday to 6), for example "0 9 * * 1-5". Required.'
         ),
     ]
     target_replicas: Annotated[
         int,
-        Field(ge=0, le=2**31 - 1, strict=True, description="Fewest replicas meanwhile."),
+        Field(ge=0, le=2**31 - 1, strict=True, description="Fewest replicas meanwhile. Required."),
     ]
     duration: Annotated[
         DurationText,
-        Field(description="How long it lasts, for example 90m, 2h or 1d; 0s for never."),
+        Field(description="How long it lasts, for example 90m, 2h or 1d; 0s for never. Required."),
     ]
     time_zone: Annotated[
         Name | None,
@@ -265,18 +280,24 @@ class MultiClusterConfig(ApiModel):
     ] = None
     target_clusters: Annotated[
         tuple[Name, ...] | None,
-        Field(max_length=MAX_NAMES, json_schema_extra=_LIST, description="Clusters by name."),
+        Field(
+            max_length=MAX_NAMES,
+            json_schema_extra=_LIST,
+            description="Clusters by name. Default: none.",
+        ),
     ] = None
     cluster_weights: Annotated[
         dict[str, Weight] | None,
-        Field(max_length=MAX_NAMES, description="Share of each cluster, by name."),
+        Field(max_length=MAX_NAMES, description="Share of each cluster, by name. Default: none."),
     ] = None
     failover_enabled: Annotated[bool | None, Field(strict=True, description="Default: true.")] = (
         None
     )
     cluster_selector: Annotated[
         dict[str, Name] | None,
-        Field(max_length=MAX_NAMES, description="Clusters by label, of an older chart."),
+        Field(
+            max_length=MAX_NAMES, description="Clusters by label, of an older chart. Default: none."
+        ),
     ] = None
     federated_metrics: Annotated[
         bool | None, Field(strict=True, description="Of an older chart. Default: false.")

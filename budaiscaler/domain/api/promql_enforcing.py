@@ -34,11 +34,14 @@ def enforce(expression: str, label: str, value: str) -> str | None:
     try:
         written = Writer(parsed, with_label).write(parsed.root)
         again = promql_syntax.parse(written)
-        if again is None or Writer(again).write(again.root) != written:
-            return None
-        return written if _is_enforced(again, label, value) else None
+        is_right = (
+            again is not None
+            and Writer(again).write(again.root) == written
+            and _is_enforced(again, label, value)
+        )
     except (ValueError, OverflowError):  # of the library too, for numbers beyond its types
         return None
+    return written if is_right else None
 
 
 def _is_enforced(parsed: Parsed, label: str, value: str) -> bool:

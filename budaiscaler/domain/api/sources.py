@@ -75,14 +75,14 @@ class FallbackBehavior(StrEnum):
 class SecretKeyRef(ApiModel):
     """One key of a Secret in the scaler's namespace."""
 
-    name: Annotated[Name, Field(description="Name of the Secret.")]
-    key: Annotated[Name, Field(description="Key in it.")]
+    name: Annotated[Name, Field(description="Name of the Secret. Required.")]
+    key: Annotated[Name, Field(description="Key in it. Required.")]
 
 
 class BasicSecretRef(ApiModel):
     """User and password in one Secret, as kubernetes.io/basic-auth has them."""
 
-    name: Annotated[Name, Field(description="Name of the Secret.")]
+    name: Annotated[Name, Field(description="Name of the Secret. Required.")]
     username_key: Annotated[Name, Field(description="Key of the user. Default: username.")] = (
         "username"
     )
@@ -107,8 +107,8 @@ class SourceAuth(ApiModel):
 class HeaderFrom(ApiModel):
     """A header whose value stands in a Secret."""
 
-    name: Annotated[str, Field(max_length=256, description="Name of the header.")]
-    secret_key_ref: Annotated[SecretKeyRef, Field(description="Where its value stands.")]
+    name: Annotated[str, Field(max_length=256, description="Name of the header. Required.")]
+    secret_key_ref: Annotated[SecretKeyRef, Field(description="Where its value stands. Required.")]
 
 
 class SourceTls(ApiModel):
@@ -224,7 +224,7 @@ class MetricsSource(ApiModel):
         str,
         Field(
             max_length=253,
-            description="Name of the metric; of a resource source cpu or memory.",
+            description="Name of the metric; of a resource source cpu or memory. Required.",
         ),
     ]
     target_value: Annotated[
@@ -234,7 +234,7 @@ class MetricsSource(ApiModel):
             description='Target of one replica, a number or quantity above 0, for example "5" '
             'or "500m". Of a resource source a plain number is percent of what the pods request '
             '("80"), and one with a unit is cores or bytes a pod ("500m", "2Gi"); with targetType '
-            "AverageValue a plain number is cores or bytes, too.",
+            "AverageValue a plain number is cores or bytes, too. Required.",
         ),
     ]
     target_type: Annotated[
@@ -342,8 +342,8 @@ class MetricsSource(ApiModel):
         Field(
             alias="promQL",
             max_length=16384,
-            description="PromQL expression of a prometheus source; an instant query that gives "
-            "a vector or a scalar.",
+            description="PromQL expression of a prometheus source, required for that type; an "
+            "instant query that gives a vector or a scalar.",
         ),
     ] = None
 

@@ -6,9 +6,9 @@ manager; `conditions` is a list-map by type, so each also owns its own condition
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from budaiscaler.domain.api.base import TIME, ApiModel
 from budaiscaler.domain.api.status_features import (
@@ -156,6 +156,20 @@ class ScalerStatus(ApiModel):
                 "x-kubernetes-list-map-keys": ["type"],
             },
             description="Conditions by type.",
+        ),
+    ] = None
+    decision_state: Annotated[
+        dict[str, Any] | None,
+        WithJsonSchema(
+            {
+                "type": "object",
+                "x-kubernetes-map-type": "atomic",
+                "x-kubernetes-preserve-unknown-fields": True,
+            }
+        ),
+        Field(
+            description="What the evaluator has to remember when its leader changes; versioned, at "
+            "most 4 KiB, and for nobody else."
         ),
     ] = None
     gpu_status: Annotated[

@@ -139,7 +139,7 @@ def _short(exact: float, to_whole: Callable[[float], int], holds: Callable[[floa
         scale = 10.0**digits
         # What bisection left is noise: 71.0000000001 is 71.
         for candidate in (round(exact * scale) / scale, to_whole(exact * scale) / scale):
-            if abs(candidate - exact) <= CLOSE * exact and candidate >= 0 and holds(candidate):
+            if abs(candidate - exact) <= CLOSE * exact and holds(candidate):
                 return candidate
     return exact
 

@@ -29,8 +29,7 @@ def lines(explanation: Explanation, flips: Iterable[Flip] | None) -> Iterator[st
         yield f"desired load: {explanation.desired_load:g} replicas"
     yield ""
     yield from rungs(decision.rungs)
-    if explanation.conditions:
-        yield ""
+    yield ""
     for one in explanation.conditions:
         yield f"{one.type} is {one.status} ({one.reason}): {one.message}"
     yield ""

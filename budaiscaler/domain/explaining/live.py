@@ -34,7 +34,7 @@ def explanation(
     Args:
         subject: the scaler.
         status: of it.
-        replicas: of its workload.
+        replicas: of its workload, by now; how many there should be then, the status tells.
         now: used where the status has no time of the decision.
         factor: of each source's unit.
 
@@ -73,7 +73,7 @@ def observation(
     return ObservationGiven(
         now=times.parse(status.get("decisionTime")),
         replicas=ReplicasGiven(
-            current=replicas.current,
+            current=int(status.get("actualScale", replicas.current)),
             ready=replicas.ready,
             unschedulable=replicas.unschedulable,
             starting=replicas.lost_or_starting,

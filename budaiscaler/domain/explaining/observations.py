@@ -12,11 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from budaiscaler.domain import pausing, readings, times
+from budaiscaler.domain import capacity, pausing, readings, times
 from budaiscaler.domain.api import durations, strict
 from budaiscaler.domain.api.base import ApiModel
 from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.api.sources import MetricsSource
+from budaiscaler.domain.capacity import Obstacle, Shortage
 from budaiscaler.domain.decision import Observation, Replicas
 from budaiscaler.domain.errors import InvalidInputError, Path, Problem
 from budaiscaler.domain.explaining.subjects import Subject
@@ -139,6 +140,7 @@ def observation(
         paused=pausing.effective(subject.spec.paused, subject.annotations, now),
         gpu=_gpu(given.gpu),
         annotations=subject.annotations,
+        shortage=_shortage(replicas.unschedulable, now),
     )
 
 
@@ -172,6 +174,14 @@ def _observed(given: float | ReadingGiven | None, factor: float, fresh_s: float)
         message = f"the last good sample is {age_s:g} s old, and {fresh_s:g} s are the most"
         return NoData(NoDataReason.TIMEOUT, message)
     return readings.reading(one.value * factor, age_s=age_s, answered=one.answered, of=one.of)
+
+
+def _shortage(unschedulable: int, now: datetime) -> Shortage | None:
+    """Tell why replicas have no place: for long, as everything here has been."""
+    if not unschedulable:
+        return None
+    message = "the observation says so"
+    return Shortage(Obstacle.UNSCHEDULABLE, now - capacity.PATIENCE, message)
 
 
 def _age_s(given: ReadingGiven) -> float:

@@ -37,27 +37,23 @@ class Input:
     Attributes:
         samples: one interval apart.
         is_total: whether a level shares it over the ready replicas.
-        is_endless: whether its last sample stands for ever.
     """
 
     samples: Series
     interval_s: float
     is_total: bool = False
-    is_endless: bool = False
 
     @classmethod
     def of(cls, given: InputGiven, interval_s: float) -> Self:
         """Read one."""
-        samples = schema.series(given)
-        is_endless = given.price is not None and len(samples) == 1
-        return cls(samples, interval_s, given.total is not None, is_endless)
+        return cls(schema.series(given), interval_s, given.total is not None)
 
     def at(self, elapsed_s: float) -> float | None:
-        """Answer a fetch so many seconds after the start; None without data."""
-        index = min(int(elapsed_s / self.interval_s), len(self.samples) - 1)
-        if elapsed_s > len(self.samples) * self.interval_s and not self.is_endless:
-            return None
-        return self.samples[index]
+        """Answer a fetch so many seconds after the start; None without data.
+
+        No story goes on beyond the end of an input, but for a price that never changes.
+        """
+        return self.samples[min(int(elapsed_s / self.interval_s), len(self.samples) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,13 @@ from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.api.sources import MetricsSource, TargetType
 from budaiscaler.domain.errors import InvalidInputError, Problem
 from budaiscaler.domain.explaining.observations import Factor
-from budaiscaler.domain.stories.runner import cadence_s
+from budaiscaler.domain.stories.steps import cadence_s
 
 Line = Mapping[str, Any]
 
 UNMEASURED_STARTUP_S = 60.0
+
+_ACCESS = frozenset({"endpoint", "headers", "headersFrom", "auth", "tls", "scrapeTimeout"})
 
 
 def story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
 
 def _story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
     first = lines[0]
-    spec = strict.read_spec(first["spec"])
+    spec = strict.read_spec(_public(first["spec"]))
     start = _at(first).replace(microsecond=0)
     interval_s = cadence_s(spec.scaling_strategy)[0]
     seen = first["observation"]
@@ -59,7 +61,7 @@ def _story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
             "apiVersion": API_VERSION,
             "kind": KIND,
             "metadata": {"name": name, "annotations": dict(seen.get("annotations") or {})},
-            "spec": dict(first["spec"]),
+            "spec": _public(first["spec"]),
         },
         "start": times.rfc3339(start),
         "interval": f"{interval_s:g}s",
@@ -73,10 +75,10 @@ def _story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
         "events": [
             {
                 "at": f"{_elapsed_s(line, start, interval_s):g}s",
-                "edit": _patch(before["spec"], line["spec"]),
+                "edit": _patch(_public(before["spec"]), _public(line["spec"])),
             }
             for before, line in itertools.pairwise(lines)
-            if line["spec"] != before["spec"]
+            if _public(line["spec"]) != _public(before["spec"])
         ],
         "expect": [
             {
@@ -86,6 +88,15 @@ def _story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
             for line in lines
         ],
     }
+
+
+def _public(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out how a source is asked: a story asks nobody."""
+    sources = [
+        {key: value for key, value in source.items() if key not in _ACCESS}
+        for source in spec["metricsSources"]
+    ]
+    return {**spec, "metricsSources": sources}
 
 
 def _input(

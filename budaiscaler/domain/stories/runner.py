@@ -6,64 +6,28 @@ it. An edit or a pause is decided on at once, as the servers do.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from budaiscaler.domain import pausing
+from budaiscaler.domain import decision_state, pausing
 from budaiscaler.domain.algorithms.hpa_controller import HpaState
 from budaiscaler.domain.api import naming, strict
 from budaiscaler.domain.api.budaiscaler import Mode, Strategy
 from budaiscaler.domain.decide import decide
-from budaiscaler.domain.decision import Decision, Observation, Replicas, Rung, Stage, State
-from budaiscaler.domain.explaining import observations, steady
+from budaiscaler.domain.decision import Observation, Replicas, State
+from budaiscaler.domain.explaining import steady
 from budaiscaler.domain.explaining.observations import Factor
 from budaiscaler.domain.explaining.subjects import Subject
-from budaiscaler.domain.memories import INTERVAL_S, TICK_S
-from budaiscaler.domain.readings import Observed
-from budaiscaler.domain.stories import hpas, workload
+from budaiscaler.domain.stories import hpas, steps, workload
 from budaiscaler.domain.stories.hpas import Child, Published
 from budaiscaler.domain.stories.inputs import Inputs, Observer
-from budaiscaler.domain.stories.schema import EventGiven, Story
+from budaiscaler.domain.stories.reading import Story
+from budaiscaler.domain.stories.schema import EventGiven
+from budaiscaler.domain.stories.steps import Step
 from budaiscaler.domain.stories.workload import Workload
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One decision of a story.
-
-    Attributes:
-        at_s: seconds since its start.
-        replicas: as they stood.
-        desired: what is asked for: by the HPA where one acts, else by the decision.
-        acts: whether the replicas are changed to it.
-        rungs: of the decision, and of the HPA.
-        readings: as the decision saw them.
-        placed: replicas that have a node after it.
-        price: of a replica an hour; None where nobody told.
-    """
-
-    at_s: float
-    replicas: Replicas
-    desired: int
-    acts: bool
-    decision: Decision
-    rungs: tuple[Rung, ...]
-    readings: Mapping[str, Observed]
-    placed: int
-    price: float | None
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """Those that changed the value, in the order in which they act."""
-        moved = {rung.stage for rung in self.rungs if rung.before != rung.after}
-        return tuple(stage for stage in Stage if stage in moved and stage is not Stage.FINAL)
-
-    @property
-    def conditions(self) -> dict[str, str]:
-        """Status by type."""
-        return {one.type: one.status for one in self.decision.conditions}
 
 
 def run(story: Story, child: Child, factor: Factor) -> tuple[Step, ...]:
@@ -81,7 +45,7 @@ def run(story: Story, child: Child, factor: Factor) -> tuple[Step, ...]:
         InvalidInputError: an edit makes the scaler one that is invalid.
     """
     told = _Told.begun(story, child, factor)
-    steps = []
+    made = []
     events = sorted(enumerate(story.given.events), key=lambda pair: pair[1].at)
     for at_s in _times(story):
         while events and events[0][1].at <= at_s:
@@ -90,15 +54,8 @@ def run(story: Story, child: Child, factor: Factor) -> tuple[Step, ...]:
         if told.is_due(at_s, told.sample_s) or at_s in _edits(story):
             told.fetch(at_s)
         if told.is_due(at_s, told.decision_s) or at_s in _edits(story):
-            steps.append(told.decides(at_s))
-    return tuple(steps)
-
-
-def cadence_s(strategy: Strategy) -> tuple[float, float]:
-    """Seconds between two samples, and between two decisions."""
-    if strategy is Strategy.KPA:
-        return INTERVAL_S, TICK_S
-    return observations.DECISION_INTERVAL_S, observations.DECISION_INTERVAL_S
+            made.append(told.decides(at_s))
+    return tuple(made)
 
 
 def _edits(story: Story) -> set[float]:
@@ -112,14 +69,19 @@ def _edits(story: Story) -> set[float]:
 def _times(story: Story) -> Iterator[float]:
     """All instants at which something is sampled or decided, whatever strategy an edit chooses."""
     ends_s = story.ends_s()
-    steps = {step for strategy in Strategy for step in cadence_s(strategy)}
-    regular = {step * index for step in steps for index in range(int(ends_s / step) + 1)}
+    every = {one for strategy in Strategy for one in steps.cadence_s(strategy)}
+    regular = {one * index for one in every for index in range(int(ends_s / one) + 1)}
     return iter(sorted(regular | {at for at in _edits(story) if at <= ends_s}))
 
 
 @dataclass(slots=True)
 class _Told:
-    """A story on its way."""
+    """A story on its way.
+
+    Attributes:
+        decided_at: when the last decision was made.
+        written: the state as it stands in the status, where the next leader takes it over.
+    """
 
     story: Story
     child: Child
@@ -129,6 +91,8 @@ class _Told:
     observer: Observer
     state: State
     hpa: HpaState
+    decided_at: datetime
+    written: Mapping[str, Any] | None = None
 
     @classmethod
     def begun(cls, story: Story, child: Child, factor: Factor) -> _Told:
@@ -145,39 +109,42 @@ class _Told:
             Observer(Inputs.of(given), factor),
             State() if fresh else steady.state(subject.spec, current, given.start),
             HpaState() if fresh else hpas.steady(current, given.start),
+            given.start,
         )
 
     @property
     def sample_s(self) -> float:
         """Between two samples."""
-        return cadence_s(self.subject.spec.scaling_strategy)[0]
+        return steps.cadence_s(self.subject.spec.scaling_strategy)[0]
 
     @property
     def decision_s(self) -> float:
         """Between two decisions."""
-        return cadence_s(self.subject.spec.scaling_strategy)[1]
+        return steps.cadence_s(self.subject.spec.scaling_strategy)[1]
 
     def is_due(self, at_s: float, every_s: float) -> bool:
         """Whether a regular instant is one of those."""
         return at_s % every_s == 0
 
-    def now(self, at_s: float) -> datetime:
+    def moment(self, at_s: float) -> datetime:
         """The time so many seconds after the start."""
         return self.story.given.start + timedelta(seconds=at_s)
 
     def fetch(self, at_s: float) -> None:
         """Ask all sources."""
-        now = self.now(at_s)
+        now = self.moment(at_s)
         ready = self.workload.replicas(now).ready
         self.observer = self.observer.fetched(self.subject, ready, at_s, now)
 
     def happens(self, event: EventGiven, index: int) -> None:
         """Let an event happen, at its own time."""
-        now = self.now(event.at)
+        now = self.moment(event.at)
         if event.lose is not None:
             self.workload = self.workload.lost(event.lose, now)
         if event.unschedulable is not None:
             self.workload = self.workload.without_node(event.unschedulable, now)
+        if event.restart is not None:
+            self._restart()
         if event.pause is not None:
             said = "Both" if event.pause is True else str(event.pause)
             self._annotate(said if event.pause else None)
@@ -188,7 +155,7 @@ class _Told:
 
     def decides(self, at_s: float) -> Step:
         """Decide, and let whoever acts do so."""
-        now = self.now(at_s)
+        now = self.moment(at_s)
         replicas = self.workload.replicas(now)
         paused = pausing.effective(self.subject.spec.paused, self.subject.annotations, now)
         hpa = self.child(self.subject, paused)
@@ -200,8 +167,10 @@ class _Told:
             gpu=self.observer.gpu,
             annotations=self.subject.annotations,
             has_child=hpa is not None,
+            shortage=self.workload.shortage,
         )
-        decision, self.state = decide(self.subject.spec, seen, self.state, now)
+        decision, self.state = decide(self.subject.spec, seen, self._taken_over(replicas, now), now)
+        self.decided_at = now
         desired, rungs = decision.desired_replicas, decision.rungs
         if hpa is not None:
             published = Published(decision, self.state, self.observer.answers)
@@ -221,6 +190,19 @@ class _Told:
             self.workload.placed,
             self.observer.inputs.price_at(at_s),
         )
+
+    def _restart(self) -> None:
+        """Write the state down as a status has it: what else was remembered is gone."""
+        target = self.subject.spec.scale_target_ref
+        written = decision_state.to_json(self.state, target, self.decided_at)
+        self.written = json.loads(json.dumps(written))
+
+    def _taken_over(self, replicas: Replicas, now: datetime) -> State:
+        if self.written is None:
+            return self.state
+        written, self.written = self.written, None
+        target = self.subject.spec.scale_target_ref
+        return decision_state.restored(written, target, replicas, now, interval_s=self.decision_s)
 
     def _acts(self, hpa: Mapping[str, Any] | None) -> bool:
         spec = self.subject.spec

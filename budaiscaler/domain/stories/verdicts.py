@@ -13,8 +13,9 @@ from budaiscaler.domain.errors import Path
 from budaiscaler.domain.explaining.ladder import rungs
 from budaiscaler.domain.readings import Reading
 from budaiscaler.domain.stories.bounds import Bound
-from budaiscaler.domain.stories.runner import Step
-from budaiscaler.domain.stories.schema import ExpectationGiven, Story
+from budaiscaler.domain.stories.reading import Story
+from budaiscaler.domain.stories.schema import ExpectationGiven
+from budaiscaler.domain.stories.steps import Step
 
 HOUR_S = 3600.0
 

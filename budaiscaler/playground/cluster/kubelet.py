@@ -34,6 +34,7 @@ class Kubelet:
         network: where pods get their addresses; none is given twice.
         starts: how long pods take.
         now: time of the story.
+        answers: whether a server answers at an address, as a readiness probe asks.
         room: pods that the nodes have room for; None for any number.
         is_in_a_hurry: whether pods that are placed now are ready at once.
     """
@@ -42,6 +43,7 @@ class Kubelet:
     network: IPv4Network
     starts: Starts
     now: Callable[[], datetime]
+    answers: Callable[[str], bool] = lambda _: True
     room: int | None = None
     is_in_a_hurry: bool = False
     _addresses: Iterator[IPv4Address] = field(init=False)
@@ -74,7 +76,8 @@ class Kubelet:
         self._ready_at = {uid: at for uid, at in self._ready_at.items() if uid in live}
         for pod in pods:
             at = self._ready_at.get(pod["metadata"]["uid"])
-            if at is not None and at <= now and pod["spec"].get("nodeName"):
+            address = (pod.get("status") or {}).get("podIP")
+            if at is not None and at <= now and address and self.answers(address):
                 await self._tell(pod, pod["spec"]["nodeName"], ready=True, at=at)
                 self._ready_at.pop(pod["metadata"]["uid"], None)
         return min(self._ready_at.values(), default=None)

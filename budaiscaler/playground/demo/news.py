@@ -36,7 +36,7 @@ class Line:
     def render(self, began_at: datetime | None) -> str:
         """Write it, with the time since the story began."""
         at = since(self.at, began_at)
-        return f"{at}  {'!' if self.is_warning else ' '} {self.about:10} {self.reason}: {self.text}"
+        return f"{at}  {'!' if self.is_warning else ' '} {self.about:12} {self.reason}: {self.text}"
 
 
 @dataclass(slots=True)
@@ -87,6 +87,10 @@ def _line(event: Json) -> Line:
 def since(at: datetime, began_at: datetime | None) -> str:
     """A time of the story, as hours, minutes and seconds since it began."""
     if began_at is None or at < began_at:
-        return " 0:00:00"
-    seconds = (at - began_at) // timedelta(seconds=1)
+        return clock(0)
+    return clock((at - began_at) // timedelta(seconds=1))
+
+
+def clock(seconds: int) -> str:
+    """So many seconds, as hours, minutes and seconds."""
     return f"{seconds // 3600:2}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -23,6 +23,7 @@ class Options:
         start_up_s: how long a pod takes to load its model, typically.
         trace: traffic instead of the scenario's.
         duration_s: real seconds after which it ends; None for when it is told to.
+        export: where to write down what is shown; None for nowhere.
         directory: where its files go, until it ends.
     """
 
@@ -33,3 +34,4 @@ class Options:
     start_up_s: float = START_UP_S
     trace: Trace | None = None
     duration_s: float | None = None
+    export: Path | None = None

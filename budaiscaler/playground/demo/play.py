@@ -8,6 +8,7 @@ ready is looked up in between, about twenty times a real second.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ TICK_REAL_S = 0.05
 MOST_STEPS = 600
 """In a row, before others get a turn."""
 STEP_S = 1.0
+GRACE_REAL_S = 0.5
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class Play:
     second: int = 0
     sent: int = 0
     _began_s: float | None = None
+    _here: dict[str, Server] = field(default_factory=dict)
+    _leaving: dict[str, tuple[Server, float]] = field(default_factory=dict)
     _idle: dict[str, Fleet] = field(default_factory=lambda: defaultdict(Fleet))
 
     async def run(self, for_s: float | None) -> None:
@@ -125,13 +129,14 @@ class Play:
         for name, pods in by_workload.items():
             workload = self.workloads.get(name)
             fleet = workload.fleet if workload is not None else self._idle[name]
-            ready = [pod["metadata"]["name"] for pod in pods if objects.is_ready(pod)]
-            fleet.follow(ready)
+            # A server answers before its pod is told ready, or it would look broken for a moment.
+            ready = {pod["metadata"]["name"] for pod in pods if objects.is_ready(pod)}
+            fleet.follow(ready, {pod["metadata"]["name"] for pod in pods} - ready)
             if workload is not None:
                 workload.pods = len(pods)
             for pod in pods:
                 address = (pod.get("status") or {}).get("podIP")
-                engine = fleet.engines.get(pod["metadata"]["name"])
+                engine = fleet.engine(pod["metadata"]["name"])
                 if address and engine is not None:
                     by_address[address] = Server(engine, name, _started_at_s(pod))
         for name, workload in self.workloads.items():
@@ -141,7 +146,24 @@ class Play:
             deployment = self.machinery.deployments.objects.get((NAMESPACE, name))
             if deployment is not None:
                 workload.asked = int(deployment["spec"].get("replicas", 1))
-        await self.servers.follow(by_address)
+        await self.servers.follow(self._with_leaving(by_address))
+
+    def _with_leaving(self, by_address: dict[str, Server]) -> dict[str, Server]:
+        """Add those that went just now.
+
+        A pod that is told to end answers for a while, and who asks has not yet heard that it went.
+        """
+        now_s = time.monotonic()
+        for address, server in self._here.items():
+            if address not in by_address:
+                self._leaving[address] = (server, now_s + GRACE_REAL_S)
+        self._here = by_address
+        self._leaving = {
+            address: (server, until_s)
+            for address, (server, until_s) in self._leaving.items()
+            if until_s > now_s and address not in by_address
+        }
+        return by_address | {address: server for address, (server, _) in self._leaving.items()}
 
     def _pods(self) -> dict[str, list[Json]]:
         """Live pods by the name of their workload: of what owns what owns them."""

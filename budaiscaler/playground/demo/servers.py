@@ -23,7 +23,7 @@ from budaiscaler.domain.errors import PlaygroundError
 STOP_WITHIN_S = 5.0
 LONGEST_LINE = 2**22
 """A decision is logged with all it was made of."""
-LAST_LINES = 12
+LAST_LINES, LONGEST_WORDS = 12, 400
 
 _ERRORS = frozenset({"error", "critical", "exception"})
 
@@ -86,7 +86,7 @@ class Server:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", self.name, *self.arguments),
             cwd=directory,  # so that no folder of the user's is taken for a package of ours
-            env=_environment(),
+            env=_environment(directory),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -117,7 +117,7 @@ class Server:
             if not line:
                 break
             text = line.decode(errors="replace").rstrip()
-            self._last.append(text)
+            self._last.append(text[:LONGEST_WORDS])
             self.log.take(self.name, text)
         await process.wait()
         self._ended.set()
@@ -134,7 +134,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without settings that are meant for servers in a cluster, and without proxies."""
+def _environment(directory: Path) -> dict[str, str]:
+    """Ours, without settings that are meant for servers in a cluster, and without proxies.
+
+    Temporary files, such as those that the client makes of a kubeconfig, go where ours go: a server
+    that is killed does not take them away.
+    """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("BUDAISCALER_")}
-    return kept | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    local = "127.0.0.1,localhost"
+    return kept | {"NO_PROXY": local, "no_proxy": local, "TMPDIR": str(directory)}

@@ -26,7 +26,7 @@ from budaiscaler.playground.cluster.kubelet import Kubelet
 from budaiscaler.playground.cluster.machinery import Machinery
 from budaiscaler.playground.cluster.starts import Starts
 from budaiscaler.playground.cluster.workloads import WorkloadControllers
-from budaiscaler.playground.demo import shown
+from budaiscaler.playground.demo import export, shown
 from budaiscaler.playground.demo.incidents import Incidents
 from budaiscaler.playground.demo.options import Options
 from budaiscaler.playground.demo.play import Play, Workload
@@ -61,6 +61,7 @@ class Stage:
         play: what moves.
         log: what the servers told.
         servers: the real ones.
+        kubelet: that makes pods ready; those of the beginning at once.
         began_at: when the story began; None before.
     """
 
@@ -93,6 +94,8 @@ class Stage:
 
     async def _complete(self, fields: dict[str, Any]) -> None:
         """Add what the scenario has the scalers say; some of it names times of the story."""
+        if self.options.export is not None:
+            export.write(self.options.export, self.options, fields)
         for name in SCALERS if fields else ():
             path = BUDAISCALERS.item(NAMESPACE, name)
             await self.kube.patch(path, {"spec": fields}, PatchType.MERGE)
@@ -107,7 +110,7 @@ class Stage:
         except TimeoutError as error:
             raise PlaygroundError(
                 f"adapter and controller did not evaluate every scaler within {READY_WITHIN_S:g} "
-                "s; is this machine very busy? "
+                "s: this machine is very busy, or they cannot start; --headless shows what they log"
             ) from error
 
     async def _is_ready(self) -> bool:
@@ -136,11 +139,12 @@ async def opened(options: Options) -> AsyncIterator[Stage]:
         port = _free_port()
         for collection, body in manifests.installed(port):
             await kube.create(collection, body)
-        kubelet = Kubelet(kube, _network(), Starts(options.start_up_s, options.seed), story.now)
+        servers = await stack.enter_async_context(Servers())
+        starts = Starts(options.start_up_s, options.seed)
+        kubelet = Kubelet(kube, _network(), starts, story.now, servers.answers)
         kubelet.is_in_a_hurry = True
         names = random.Random(f"names-{options.seed}")  # noqa: S311 - a seed is the point
         machinery = Machinery(kube, WorkloadControllers(kube, names), kubelet, clock)
-        servers = await stack.enter_async_context(Servers())
         incidents = Incidents(kube, Recorder(kube, "playground", "demo", clock.wall))
         play = _play(options, clock, machinery, servers, incidents.happen)
         recorder = Recorder(kube, MANAGER, "demo", clock.wall)
@@ -227,7 +231,7 @@ def _ready(play: Play, name: str) -> int:
 
 def _network() -> IPv4Network:
     """Addresses for pods, others for each demo on this machine."""
-    return IPv4Network(f"127.{64 + os.getpid() % 128}.0.0/16")
+    return IPv4Network(f"127.{64 + os.getpid() % 64}.0.0/16")
 
 
 def _free_port() -> int:

@@ -86,7 +86,7 @@ class Watch:
         return View(
             title=title(options),
             about=options.scenario.about,
-            now=on.story.now(),
+            second=play.second,
             began_at=on.began_at,
             sent=list(self.sent),
             is_broken=play.servers.is_broken,
@@ -126,7 +126,7 @@ async def _show(watch: Watch, live: Live) -> None:
         tasks = (story, obeying, listening)
         try:
             while not any(task.done() for task in tasks):
-                live.update(screen.draw(watch.view()), refresh=True)
+                live.update(screen.draw(watch.view(), *live.console.size), refresh=True)
                 await asyncio.wait(tasks, timeout=DRAW_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:

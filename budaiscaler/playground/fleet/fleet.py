@@ -69,22 +69,32 @@ class Fleet:
         shape: of requests.
         hardware: that each server runs on.
         engines: by name.
+        starting: those that are not sent anything yet, by name.
         at_the_door: requests that no server has taken yet.
     """
 
     shape: Shape = field(default_factory=Shape)
     hardware: Hardware = field(default_factory=Hardware)
     engines: dict[str, Engine] = field(default_factory=dict)
+    starting: dict[str, Engine] = field(default_factory=dict)
     at_the_door: float = 0.0
 
-    def follow(self, names: Collection[str]) -> None:
-        """Have servers of those names and no others."""
+    def follow(self, names: Collection[str], starting: Collection[str] = ()) -> None:
+        """Have servers of those names and no others; those that start get nothing yet."""
         for name in self.engines.keys() - set(names):
             gone = self.engines.pop(name)
             self.at_the_door += gone.waiting + gone.running
         for name in names:
             if name not in self.engines:
-                self.engines[name] = Engine(self.shape, self.hardware)
+                ready = self.starting.pop(name, None)
+                self.engines[name] = ready or Engine(self.shape, self.hardware)
+        self.starting = {
+            name: self.starting.get(name) or Engine(self.shape, self.hardware) for name in starting
+        }
+
+    def engine(self, name: str) -> Engine | None:
+        """The server of that name, ready or not."""
+        return self.engines.get(name) or self.starting.get(name)
 
     def step(self, arrivals: float, for_s: float) -> None:
         """Let `for_s` seconds pass, in which so many requests come."""

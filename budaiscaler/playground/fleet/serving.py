@@ -89,6 +89,10 @@ class Servers:
             else:
                 self._sites[address] = site
 
+    def answers(self, address: str) -> bool:
+        """Whether somebody answers there."""
+        return address in self._sites
+
     async def _metrics(self, request: web.Request) -> web.Response:
         server = self._asked(request)
         if self.is_broken or server is None:

@@ -15,6 +15,7 @@ from budaiscaler.sources import endpoints
 from budaiscaler.sources.coalescing import Shared
 from budaiscaler.sources.gpu import series
 from budaiscaler.sources.gpu.base import GpuRequest, Page, without_pods
+from budaiscaler.sources.measuring import Flights
 
 ADVICE = Advice(
     memory="no GPU of the target's pods tells its memory: have the DCGM exporter collect "
@@ -67,6 +68,11 @@ class DcgmGpus:
     def fetches(self) -> int:
         """Pages really fetched, for telemetry."""
         return self._pages.fetches
+
+    @property
+    def flights(self) -> Flights:
+        """Figures of those."""
+        return self._pages.flights
 
     async def read(self, request: GpuRequest) -> GpuObserved:
         """Read the target's GPUs; see `GpuReader.read`."""

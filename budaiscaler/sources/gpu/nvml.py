@@ -24,6 +24,7 @@ from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.sources.coalescing import Shared
 from budaiscaler.sources.gpu.base import GpuRequest, Page, without_pods
 from budaiscaler.sources.gpu.threads import OneThread
+from budaiscaler.sources.measuring import Flights
 
 DEADLINE_S = 5.0
 RETRY_AFTER_S = 600.0
@@ -146,6 +147,11 @@ class NvmlGpus:
         self._thread = OneThread("nvml")
         self._pages: Shared[str, Page | NoData] = Shared(clock)
         self._unavailable: tuple[float, NoData] | None = None
+
+    @property
+    def flights(self) -> Flights:
+        """Figures of the looks, for telemetry."""
+        return self._pages.flights
 
     async def read(self, request: GpuRequest) -> GpuObserved:
         """Read the machine's GPUs; see `GpuReader.read`."""

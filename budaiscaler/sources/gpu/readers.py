@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from budaiscaler.sources.gpu.dcgm import DcgmGpus, Fetcher
 from budaiscaler.sources.gpu.exporters import SELECTORS, Exporters
 from budaiscaler.sources.gpu.nvml import NvmlGpus
 from budaiscaler.sources.gpu.prometheus import PrometheusGpus
+from budaiscaler.sources.measuring import Flights
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ class GpuReaders:
     def fetches(self) -> int:
         """Pages really fetched, for telemetry; queries are counted by their source."""
         return self.dcgm.fetches
+
+    @property
+    def flights(self) -> Mapping[str, Flights]:
+        """How long pages and looks took and why they failed, by the way they are read."""
+        return {
+            GpuMetricsSource.DCGM: self.dcgm.flights,
+            GpuMetricsSource.NVML: self.nvml.flights,
+        }
 
     async def read(self, request: GpuRequest) -> GpuObserved:
         """Read the target's GPUs; see `GpuReader.read`."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-
-from prometheus_client.parser import text_string_to_metric_families
+from collections.abc import Mapping
 
 from budaiscaler.domain.gpu import GpuSample
+from budaiscaler.sources.exposition import Text
 
 USED = "DCGM_FI_DEV_FB_USED"
 FREE = "DCGM_FI_DEV_FB_FREE"
@@ -21,7 +20,7 @@ RESERVED = "DCGM_FI_DEV_FB_RESERVED"
 TOTAL = "DCGM_FI_DEV_FB_TOTAL"
 UTILISATION = "DCGM_FI_DEV_GPU_UTIL"
 ACTIVE = "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
-WANTED = frozenset({USED, FREE, RESERVED, TOTAL, UTILISATION, ACTIVE})
+WANTED = (USED, FREE, RESERVED, TOTAL, UTILISATION, ACTIVE)
 
 MIB = float(2**20)
 
@@ -31,33 +30,20 @@ _CONTAINER = ("exported_container", "container", "container_name")
 """Best first. Prometheus moves what an exporter tells to `exported_*` where it does not honour
 labels; the others are then of the exporter itself. The last are of an old option of it."""
 
-Line = tuple[str, Mapping[str, str], float]
-
-
-def parse_page(body: bytes) -> Iterator[Line]:
-    """Give name, labels and value of every wanted line; one that does not parse tells nothing."""
-    for raw in body.decode(errors="replace").splitlines():
-        name = raw.partition("{")[0].strip()
-        if name not in WANTED:
-            continue
-        try:
-            for family in text_string_to_metric_families(f"{raw}\n"):
-                for sample in family.samples:
-                    yield sample.name, sample.labels, sample.value
-        except ValueError:
-            continue
-
 
 def read_page(body: bytes) -> tuple[GpuSample, ...]:
-    """Read every GPU of a page, once for each pod that has it."""
+    """Read every GPU of a page, once for each pod that has it; a broken line tells nothing."""
     values: dict[tuple[str, str, str, str, str], dict[str, float]] = defaultdict(dict)
     models: dict[tuple[str, str], str] = {}
-    for name, labels, value in parse_page(body):
+    text = Text(body)
+    lines = ((name, one) for name in WANTED for one in text.readable(name))
+    for series, one in lines:
+        labels = dict(one.labels)
         uuid, instance = labels.get("UUID", ""), labels.get("GPU_I_ID", "")
-        if not uuid or not math.isfinite(value):
+        if not uuid or not math.isfinite(one.value):
             continue
         where = tuple(_first(labels, names) for names in (_NAMESPACE, _POD, _CONTAINER))
-        values[uuid, instance, where[0], where[1], where[2]][name] = value
+        values[uuid, instance, where[0], where[1], where[2]][series] = one.value
         models[uuid, instance] = labels.get("modelName", "")
     return tuple(
         GpuSample(

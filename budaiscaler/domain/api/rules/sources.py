@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from budaiscaler.domain.api import naming
 from budaiscaler.domain.api.rules.base import (
     API_VERSION,
+    BASE_URL,
     KIND,
+    PORT_NUMBER,
     URL,
     Rule,
     cel_duration,
@@ -32,7 +34,7 @@ from budaiscaler.domain.api.sources import (
 )
 
 HEADER_NAME = r"^[-!#$%&*+.^_`|~0-9A-Za-z]{1,256}$"
-HEADER_VALUE = r"^[^\x00-\x08\x0a-\x1f\x7f]*$"
+HEADER_VALUE = r"^[\t\x20-\x7e]*$"
 HEADERS_OF_OURS = (
     "accept-encoding",
     "connection",
@@ -46,10 +48,7 @@ HEADERS_OF_OURS = (
 """They would change how an answer is framed, and so what of it we read."""
 
 PATH = r"^[^\s\x00-\x1f\x7f]*$"
-PORT = (
-    "^(0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-    "|([0-9]+-?)*[a-z](-?[a-z0-9])*)?$"
-)
+PORT = f"^({PORT_NUMBER}|([0-9]+(-[0-9]+)*-?)?[a-z](-?[a-z0-9])*)?$"
 """A number from 1 to 65535, or a name as a container port has it."""
 _PORT_NAME_LENGTH = 15
 _SECRET_NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 - a pattern
@@ -58,6 +57,13 @@ _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 CEL_KEY = "(has({0}.name) ? {0}.name : {0}.targetMetric).lowerAscii()"
 _RESOURCES = ("cpu", "memory")
+
+
+_CEL_IS_PROMETHEUS = (
+    f"has(self.metricSourceType) ? self.metricSourceType == '{SourceType.PROMETHEUS}' : "
+    "has(self.promQL) && self.promQL != '' && !has(self.inferenceEngineConfig)"
+)
+"""What `MetricsSource.source_type` tells."""
 
 
 def _cel_for(kind: SourceType, rule: str) -> str:
@@ -115,11 +121,24 @@ SOURCE: tuple[Rule[MetricsSource], ...] = (
     ),
     Rule(
         cel=(
+            f"!({_CEL_IS_PROMETHEUS}) || !has(self.endpoint) || self.endpoint == '' || "
+            f"self.endpoint.matches(r'{BASE_URL}')"
+        ),
+        message="the endpoint of a prometheus source must be an http or https URL without a "
+        "query, for example http://prometheus.monitoring:9090",
+        holds=lambda source: (
+            source.source_type is not SourceType.PROMETHEUS
+            or not source.endpoint
+            or matches(BASE_URL, source.endpoint)
+        ),
+    ),
+    Rule(
+        cel=(
             "!has(self.headers) || self.headers.all(name, "
             f"name.matches(r'{HEADER_NAME}') && self.headers[name].matches(r'{HEADER_VALUE}') && "
             f"!(name.lowerAscii() in {list(HEADERS_OF_OURS)}))"
         ),
-        message="headers must have plain names and values on one line, and not be those that "
+        message="headers must have plain names and ASCII values on one line, and not be those that "
         f"belong to the connection: {', '.join(HEADERS_OF_OURS)}",
         holds=lambda source: all(
             _is_header(name) and matches(HEADER_VALUE, value)

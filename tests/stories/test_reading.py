@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from budaiscaler.domain.errors import InvalidInputError
-from budaiscaler.domain.stories import schema
+from budaiscaler.domain.stories import reading
 from tests.explaining import worlds
 from tests.stories.telling import no_files, raw
 
@@ -18,7 +18,7 @@ POLICY = {"apiVersion": "kubeai.io/v1alpha1", "kind": "AIInferenceAutoscalerPoli
 def problems(written: Any) -> list[str]:
     """All that is wrong with a file."""
     with pytest.raises(InvalidInputError) as caught:
-        schema.read(written, no_files)
+        reading.read(written, no_files)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -61,6 +61,7 @@ def problems(written: Any) -> list[str]:
         pytest.param(
             {"scaler": worlds.document(minReplica=2)}, "did you mean minReplicas?", id="spec-key"
         ),
+        pytest.param({"expect": [{"at": "15d", "desired": 4}]}, "two weeks", id="too-long"),
         pytest.param({"expect": []}, "at least 1 item", id="no-expectation"),
         pytest.param({"expect": [{"desired": 4}]}, "write one time", id="no-span"),
         pytest.param({"expect": [{"at": "1m", "to": "2m", "desired": 4}]}, "one time", id="spans"),
@@ -105,7 +106,7 @@ def test_what_is_no_file_of_stories(written: Any) -> None:
 
 def test_a_price_that_is_one_number_never_ends() -> None:
     """And a series of prices does."""
-    (story,) = schema.read(
+    (story,) = reading.read(
         {"stories": [raw({"over": "1h", "cost": "<=9"}, inputs=[{"price": 1.02}])]}, no_files
     )
     assert story.ends_s() == 3600

@@ -1,0 +1,86 @@
+"""Writes down what a demo shows: manifests for a real cluster, and stories that hold for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from budaiscaler.domain.errors import ConfigurationError
+from budaiscaler.kube.port import Json
+from budaiscaler.playground import manifests
+from budaiscaler.playground.demo import shown
+from budaiscaler.playground.demo.options import Options
+from budaiscaler.playground.manifests import SCALERS
+
+STORIES = "stories.yaml"
+
+_CURRENT = 6
+_STEADY, _CROWD = (_CURRENT * manifests.TARGETS["requests_running"], 1200)
+"""Requests in flight: what six replicas are for, and what twenty are."""
+
+
+def prepare(directory: Path) -> None:
+    """Make sure that files can be written there.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"--export {directory}: it cannot be made: {error}") from error
+
+
+def write(directory: Path, options: Options, fields: Mapping[str, Any]) -> None:
+    """Write a file a scaler, with its workload, and the stories of all.
+
+    Args:
+        directory: where; see `prepare`.
+        options: what is shown.
+        fields: of the scalers' spec that the scenario adds.
+    """
+    by_scaler: dict[str, list[Json]] = {}
+    for body in shown.objects(options, fields):
+        by_scaler.setdefault(body["metadata"]["name"], []).append(body)
+    for name, bodies in by_scaler.items():
+        text = yaml.safe_dump_all(bodies, sort_keys=False)
+        (directory / f"{name}.yaml").write_text(text)
+    heading = f"# budaiscaler test {directory / STORIES}\n"
+    stories = {"stories": [story for name in SCALERS for story in _stories(name, options)]}
+    text = yaml.safe_dump(stories, sort_keys=False, width=100)
+    (directory / STORIES).write_text(heading + text)
+
+
+def _stories(name: str, options: Options) -> list[Json]:
+    """What holds in every scenario: a crowd is followed, and silence is not low load."""
+    given = {
+        "scaler": f"{name}.yaml",
+        "replicas": {"current": _CURRENT, "startup": f"{options.start_up_s:g}s"},
+    }
+    return [
+        {
+            "name": f"{name} follows a crowd",
+            **given,
+            "inputs": _inputs(f"{_STEADY}x8 {_CROWD}x72"),
+            "expect": [{"at": "2m", "desired": ">=6"}, {"at": "15m", "desired": ">=15"}],
+        },
+        {
+            "name": f"{name} holds while its metrics are broken",
+            **given,
+            "inputs": _inputs(f"{_STEADY}x20 _x60"),
+            "expect": [{"from": "0s", "to": "18m", "desired": ">=6"}],
+        },
+    ]
+
+
+def _inputs(running: str) -> list[Json]:
+    waiting = " ".join(
+        term if term.startswith("_") else f"0x{term.partition('x')[2]}" for term in running.split()
+    )
+    return [
+        {"source": "requests_running", "total": running},
+        {"source": "requests_waiting", "total": waiting},
+    ]

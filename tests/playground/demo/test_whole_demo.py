@@ -1,0 +1,166 @@
+"""The whole demo, as a user starts it: real processes, for a few seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from budaiscaler.domain.algorithms import hpa_controller_spec
+from budaiscaler.playground import manifests
+from budaiscaler.playground.cluster.starts import Starts
+from budaiscaler.playground.demo import accounts, shown
+from budaiscaler.playground.demo.options import Options
+from budaiscaler.playground.fleet.fleet import Fleet
+from budaiscaler.playground.traffic.arrivals import Arrivals
+from budaiscaler.playground.twin import Twin
+
+pytestmark = pytest.mark.timeout(120)
+
+ENDS_WITHIN_S = 60
+
+
+@contextmanager
+def demo(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start it, with its temporary files in `directory`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "budaiscaler.cli", "demo", *arguments],
+        env={**os.environ, "TMPDIR": str(directory)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def children(directory: Path) -> dict[int, str]:
+    """Processes whose command names something in `directory`, as those of a demo do."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except (OSError, UnicodeDecodeError):
+                continue
+            if str(directory) in command:
+                found[int(entry.name)] = command
+    return found
+
+
+def read_until(stream: IO[str] | None, text: str) -> str:
+    """Read lines until one has the text."""
+    assert stream is not None
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if text in line:
+            return line
+    raise AssertionError("".join(lines))
+
+
+def simulated_twin(directory: Path, seed: int, seconds: int) -> object:
+    """What the twin comes to, without anything real beside it."""
+    options = Options(directory, seed=seed)
+    rate, shape = shown.traffic(options)
+    spec, starts = hpa_controller_spec.read(manifests.plain_hpa()), Starts(60, seed)
+    twin = Twin(spec, starts, Fleet(shape), shown.first_replicas(options))
+    twin.settle(rate(0.0))
+    arrivals = Arrivals(rate, seed)
+    for _ in range(seconds):
+        twin.step(arrivals.next(), 1.0)
+    return accounts.of_twin(twin)
+
+
+def assert_nothing_is_left(directory: Path) -> None:
+    """Neither a file nor a process."""
+    assert list(directory.iterdir()) == []
+    assert children(directory) == {}
+
+
+def test_without_a_screen_it_ends_with_a_summary(tmp_path: Path) -> None:
+    """All three strategies decide on what the pods tell, the twin beside them, and none fails."""
+    arguments = ("--headless", "--duration", "5s", "--speed", "60", "--seed", "3", "-o", "json")
+    with demo(tmp_path, *arguments) as process:
+        out, told = process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert process.returncode == 0, told
+    summary = json.loads(out)
+    assert {one["name"]: one["strategy"] for one in summary["scalers"]} == {
+        "chat-hpa": "HPA",
+        "chat-kpa": "KPA",
+        "chat-bud": "BudScaler",
+    }
+    for one in summary["scalers"]:
+        assert one.keys() == summary["twin"].keys()
+        assert one["decisions"] >= 1
+        assert one["errors"] == 0
+        replicas = one["replicas"]
+        assert 1 <= replicas["min"] <= replicas["last"] <= replicas["max"] <= 20
+        # Five minutes of the story, of two replicas or more, at 12 dollars an hour.
+        assert 1 / 12 <= one["replicaHours"] < 20 / 12
+        assert one["cost"] == pytest.approx(12 * one["replicaHours"], abs=0.02)
+        assert 0 <= one["overTarget"] <= 5
+    # The crowd of this seed comes after two minutes, and nobody can do without more replicas.
+    assert max(one["replicas"]["max"] for one in summary["scalers"]) > 3
+    assert summary["twin"]["replicas"]["max"] > 3
+    assert summary["twin"] == simulated_twin(tmp_path / "no", seed=3, seconds=300)
+    assert summary["events"] >= 1
+    assert summary["errors"] == 0
+    assert "export KUBECONFIG=" in told
+    assert "SuccessfulRescale" in told
+    assert_nothing_is_left(tmp_path)
+
+
+def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Ctrl-C ends adapter and controller as well, and takes the files away."""
+    with demo(tmp_path, "--headless", "--speed", "10") as process:
+        read_until(process.stdout, "HPACreated")
+        assert len([one for one in children(tmp_path).values() if " -m " in one]) == 2
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert process.returncode == 130
+    assert_nothing_is_left(tmp_path)
+
+
+def test_interrupted_in_its_start_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    """However early: half of it may be there."""
+    with demo(tmp_path, "--headless") as process:
+        until_s = time.monotonic() + ENDS_WITHIN_S
+        while not list(tmp_path.iterdir()) and time.monotonic() < until_s:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert process.returncode == 130
+    assert_nothing_is_left(tmp_path)
+
+
+def test_a_server_that_dies_ends_the_demo(tmp_path: Path) -> None:
+    """With an exit code, a sentence that says which one, and nothing left."""
+    with demo(tmp_path, "--headless", "--speed", "10") as process:
+        read_until(process.stdout, "HPACreated")
+        controller = next(
+            number for number, command in children(tmp_path).items() if "-m controller" in command
+        )
+        os.kill(controller, signal.SIGKILL)
+        _, told = process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert process.returncode == 1
+    assert told.startswith("the controller ended by itself")
+    assert "Traceback" not in told
+    assert_nothing_is_left(tmp_path)

@@ -1,0 +1,98 @@
+"""Traces of real traffic: what is read of them, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from budaiscaler.domain.errors import ConfigurationError
+from budaiscaler.playground.demo import shown
+from budaiscaler.playground.fleet.engine import Shape
+from budaiscaler.playground.traffic import traces
+
+PLACES = [place / "shared" / "data" / "traces" for place in Path(__file__).parents]
+SHARED = next((place for place in PLACES if place.is_dir()), PLACES[-1])
+
+
+def write(file: Path, text: str) -> Path:
+    if file.suffix == ".gz":
+        file.write_bytes(gzip.compress(text.encode()))
+    else:
+        file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("name", ["trace.csv", "trace.csv.gz"])
+def test_minutes(tmp_path: Path, name: str) -> None:
+    """Requests by the minute, plain or packed; minutes without a line had none."""
+    text = "minute,requests,prompt_tokens,output_tokens\n7,60,60000,6000\n9,120,120000,12000\n"
+    trace = traces.read(write(tmp_path / name, text))
+
+    assert list(trace.per_minute) == [60, 0, 120]
+    assert trace.shape == Shape(1000, 100)
+    assert (trace.peak_per_s, trace.length_s) == (2.0, 180)
+    rate = trace.rate(0.5)
+    assert [rate(at_s) for at_s in (0, 60, 120, 179, 180)] == [0.5, 0, 1, 1, 0.5]
+
+
+def test_single_requests(tmp_path: Path) -> None:
+    """A line a request, by its second; lengths that are not told are the usual ones."""
+    trace = traces.read(write(tmp_path / "events.csv", "t_s\n0.5\n59\n60\n61.5\n200\n"))
+
+    assert list(trace.per_minute) == [2, 2, 0, 1]
+    assert trace.shape == Shape()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "nothing", id="empty"),
+        pytest.param("time,count\n1,2\n", "minute,requests or t_s", id="heading"),
+        pytest.param("minute,requests\n1,2\n2,many\n", "line 3", id="word"),
+        pytest.param("minute,requests\n1,-2\n", "line 2", id="negative"),
+        pytest.param("minute,requests\n1,nan\n", "line 2", id="nan"),
+        pytest.param("minute,requests\n1\n", "line 2", id="short-line"),
+        pytest.param("minute,requests\n1,0\n", "no request", id="no-requests"),
+    ],
+)
+def test_what_is_no_trace_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    """With the file, and the line where there is one."""
+    file = write(tmp_path / "trace.csv", text)
+    with pytest.raises(ConfigurationError, match=says) as refused:
+        traces.read(file)
+
+    assert str(file) in str(refused.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """Is told, and no traceback."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        traces.read(tmp_path / "none.csv")
+
+
+def test_the_trace_of_a_large_service_is_thinned(tmp_path: Path) -> None:
+    """Its peak needs a good half of the replicas there may be; a small one is replayed whole."""
+    large = traces.read(write(tmp_path / "large.csv", "minute,requests\n0,60000\n1,120000\n"))
+    small = traces.read(write(tmp_path / "small.csv", "minute,requests\n0,60\n"))
+
+    needed = large.peak_per_s * shown.share(large) / large.shape.served_per_s()
+    assert needed == pytest.approx(12)
+    assert shown.share(small) == 1
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the replay traces are not beside this checkout")
+@pytest.mark.parametrize(
+    ("name", "mean_per_s"),
+    [
+        pytest.param("azure2023_conv.csv.gz", 5.47, id="minutes"),
+        pytest.param("azure2023_conv_events.csv.gz", 5.47, id="events"),
+        pytest.param("mooncake_conversation.csv.gz", 3.40, id="long-prompts"),
+    ],
+)
+def test_real_traces(name: str, mean_per_s: float) -> None:
+    """Those at hand are read to the numbers that their description gives."""
+    trace = traces.read(SHARED / name)
+
+    assert sum(trace.per_minute) / trace.length_s == pytest.approx(mean_per_s, rel=0.03)

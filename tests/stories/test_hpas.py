@@ -1,0 +1,51 @@
+"""What the HPA of a story reads: its own metrics, and the load while it is served."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from budaiscaler.cli.children import child
+from budaiscaler.domain import pausing
+from budaiscaler.domain.decide import decide
+from budaiscaler.domain.decision import Observation, Replicas, State
+from budaiscaler.domain.readings import Reading
+from budaiscaler.domain.stories import hpas
+from budaiscaler.domain.stories.hpas import Published
+from tests import samples
+from tests.conftest import NOON
+from tests.explaining.worlds import subject
+
+FOUR = Replicas(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "expected"),
+    [pytest.param(300, 8, id="within-the-grace"), pytest.param(301, 4, id="no-longer-served")],
+)
+def test_a_load_is_served_for_five_minutes(after_s: float, expected: int) -> None:
+    """After the last good decision; then the HPA has no metric, and freezes."""
+    about = subject(samples.total(), strategy="HPA")
+    readings = {"queue": Reading(8)}
+    decision, state = decide(about.spec, Observation(FOUR, readings), State(), NOON)
+    raw = child(about, pausing.NOTHING)
+    assert raw is not None
+    now = NOON + timedelta(seconds=after_s)
+    published = Published(decision, state, readings)
+    done, _ = hpas.sync(raw, about, published, FOUR, hpas.steady(4, NOON), now)
+    assert done.desired == expected
+
+
+def test_a_load_that_is_of_no_source_is_not_read() -> None:
+    """Where the HPA reads every source itself, it has no metric of ours."""
+    cpu = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "80"}
+    about = subject(cpu, strategy="HPA")
+    raw = child(about, pausing.NOTHING)
+    assert raw is not None
+    assert [metric["type"] for metric in raw["spec"]["metrics"]] == ["Resource"]
+    readings = {"cpu": Reading(160, answered=4, of=4)}
+    decision, state = decide(about.spec, Observation(FOUR, readings), State(), NOON)
+    published = Published(decision, state, readings)
+    done, _ = hpas.sync(raw, about, published, FOUR, hpas.steady(4, NOON), NOON)
+    assert done.desired == 8
