@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from budaiscaler.kube.events import Recorder
-from budaiscaler.kube.resources import EVENTS
+from budaiscaler.kube.resources import DEPLOYMENTS, EVENTS
 from budaiscaler.playground.demo.incidents import Incidents
 from budaiscaler.playground.manifests import NAMESPACE, SCALERS
 from budaiscaler.playground.scenarios import Incident
@@ -70,6 +70,15 @@ async def test_each_rollout_is_another_template(world: World) -> None:
 
     assert all(names[a].isdisjoint(names[b]) for a, b in ((0, 1), (1, 2), (0, 2)))
     assert await ready(world) == [4] * 3
+
+
+async def test_a_workload_that_somebody_deleted_is_left_out(world: World) -> None:
+    """Whoever plays with kubectl does not end the demo."""
+    await world.kube.delete(DEPLOYMENTS.item(NAMESPACE, "chat-kpa"))
+    for incident in Incident:
+        await happen(world, incident)
+
+    assert await world.pods("chat-kpa") == []
 
 
 async def test_it_is_told_once(world: World) -> None:
