@@ -82,3 +82,27 @@ def test_a_burst_by_knative_s_rules(story: Story) -> None:
     assert story.hpa() is None
     history = story.current()["status"]["scalingHistory"]
     assert {entry["algorithm"] for entry in history} == {"KPA"}
+
+
+def test_a_controller_that_is_killed_forgets_no_policy(story: Story) -> None:
+    """Two replicas in half an hour are two, though another leader finds all of them needed."""
+    story.deploy(replicas=2)
+    story.start_load(100)
+    policy = {"type": "Pods", "value": 2, "periodSeconds": 1800}
+    story.create(_scaler(story, behavior={"scaleUp": {"policies": [policy]}}))
+    story.wait_for_ready(4, timeout_s=SCALED_S)
+    before = story.current()["status"]["decisionState"]
+    controller = story.running.controller
+    with story.replicas() as replicas:
+        controller.daemon.restart(hard=True)
+        controller.start()
+        story.set_load(140)
+        story.wait_for(
+            BUDAISCALERS.item(story.namespace, "chat"),
+            lambda found: found["status"]["decisionState"]["at"] > before["at"],
+            "a state of the new leader",
+            timeout_s=90,
+        )
+    assert set(replicas.values) == {4}
+    assert before["target"] == "apps/v1/Deployment/chat"
+    assert [by for _, by in before["state"]["changes"]] == [2]
