@@ -37,7 +37,7 @@ generate: $(STAMP) ## Write the generated files
 	$(BIN)/budaiscaler crd > $(CRD)
 
 .PHONY: test
-test: $(STAMP) ## Unit and property tests; those of the domain take each of its branches
+test: $(STAMP) ## Unit, property and integration tests; those of the domain take each of its branches
 	$(BIN)/python -m pytest -n 2 tests $(addprefix --ignore=,$(OF_DOMAIN))
 	$(BIN)/python -m pytest -n 2 $(OF_DOMAIN) --cov
 

@@ -23,7 +23,7 @@ from budaiscaler.playground.demo.watching import Watch
 
 DOCS = Path(__file__).parent
 LOOK_EVERY_S = 0.25
-WIDTH = 150
+WIDTH, HEIGHT = 150, 24
 KUBECONFIG = "/tmp/budaiscaler-demo/kubeconfig"  # noqa: S108 - what a reader sees, not a file
 COMMAND = "budaiscaler demo --scenario {} --speed {:g} --seed {} --duration {:g}s"
 
@@ -59,7 +59,7 @@ async def _look(watch: Watch) -> None:
 
 def _picture(view: screen.View, title: str) -> str:
     console = Console(record=True, width=WIDTH, file=io.StringIO())
-    console.print(screen.draw(view))
+    console.print(screen.draw(view, WIDTH, HEIGHT))
     svg = console.export_svg(title=title, unique_id="demo")
     # The fonts would be fetched from elsewhere; a reader's own will do.
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)

@@ -69,8 +69,6 @@ def _of_file(name: str) -> list[Outcome]:
     try:
         stories = reading.read(document.raw, resolve)
         return [_of_story(document, story) for story in stories]
-    except FileError:
-        raise
     except InvalidInputError as error:
         raise FileError(document.tell(error)) from error
 

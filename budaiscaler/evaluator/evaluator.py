@@ -140,6 +140,7 @@ class Evaluator:
             self.clock,
             gpu=self.gpu,
             random=self.random,
+            speed=self.speed,
         )
         self._pipeline = Pipeline(
             observer=self._observer,

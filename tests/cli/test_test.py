@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -127,7 +129,7 @@ def test_what_is_wrong_with_a_file(stories: str, capsys: pytest.CaptureFixture[s
     scaler.write_text(scaler.read_text().replace("targetValue", "tagetValue"))
     ran = Ran(capsys, "test", stories)
     assert ran.code == 1
-    assert f"{scaler}:" in ran.err
+    assert f"{stories}:3: stories[0].scaler: {scaler}:" in ran.err
     assert "did you mean targetValue?" in ran.err
 
 
@@ -154,3 +156,29 @@ def test_a_story_is_inline_yaml_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     file = write(tmp_path, "a.json", json.dumps({"stories": [raw(total="4x40")]}))
     assert Ran(capsys, "test", file).code == 0
     assert yaml.safe_load(Path(file).read_text())["stories"][0]["scaler"]["kind"] == "BudAIScaler"
+
+
+def test_a_story_of_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is written to the standard output; a span that is no time is refused."""
+    log = write(tmp_path, "log", "nothing of interest\n")
+    ran = Ran(capsys, "test", "--record", "chat", "-n", "ml", "--log", log)
+    assert (ran.code, ran.out) == (1, "")
+    assert "no decision of ml/chat in that time" in ran.err
+    assert Ran(capsys, "test", "--record", "chat", "--from", "soon").code == 2
+
+
+def test_the_standard_input_is_a_file() -> None:
+    """It can be read, and not updated."""
+    wrong = yaml.safe_dump({"stories": [raw({"at": "1m", "desired": 9}, total="4x40")]})
+    command = [sys.executable, "-m", "budaiscaler.cli", "test", "-", "--update"]
+    ran = subprocess.run(
+        command, input=wrong, capture_output=True, text=True, check=False, timeout=25
+    )
+    assert ran.returncode == 1
+    assert "+ got      4" in ran.stdout
+    assert "the standard input cannot be written" in ran.stderr
+
+
+def test_the_definition(capsys: pytest.CaptureFixture[str]) -> None:
+    """`budaiscaler crd` prints it."""
+    assert "name: budaiscalers.scaler.bud.studio" in Ran(capsys, "crd").out

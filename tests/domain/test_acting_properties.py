@@ -115,9 +115,9 @@ def test_the_ladder_is_in_order_and_ends_in_the_result(world: World) -> None:
 @given(strategies.acting_worlds())
 def test_what_is_paused_does_not_move_but_for_the_bounds(world: World) -> None:
     """Neither panic nor an initial scale gets past a pause."""
-    paused = world.observation.paused
-    assume(paused.up and paused.down and not _is_switched_off(world))
-    decision = _decided(world)
+    assume(not _is_switched_off(world))
+    paused = replace(world.observation.paused, up=True, down=True)
+    decision = _decided(replace(world, observation=replace(world.observation, paused=paused)))
     current = world.observation.replicas.current
     fewest = sleeping.fewest(world.spec, tuning.given(world.observation.annotations))
     assert decision.desired_replicas == min(max(current, fewest), world.spec.max_replicas)

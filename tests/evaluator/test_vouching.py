@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import pytest
 
 from budaiscaler.domain.errors import ForbiddenError
 from budaiscaler.domain.readings import NoData, NoDataReason
-from tests.evaluator.world import World, loop_s, scaler_path
+from tests.evaluator.world import World, scaler_path
 from tests.fakes.link import Link
 
 pytestmark = pytest.mark.looptime
@@ -40,25 +39,6 @@ async def test_no_word_from_who_does_not_lead(world: World) -> None:
     assert not evaluator.vouches()
     assert not evaluator.is_round_complete
     assert evaluator.outcomes == {}
-
-
-async def test_a_fast_story_takes_no_word_away(world: World) -> None:
-    """A source that takes a second is no slower at 600 times the speed: ten minutes of the story.
-
-    Nor is it asked more often than can be kept up, however short the interval in the story.
-    """
-    world.add("chat", says=4.0)
-    world.source.takes_s["chat"] = 1
-    evaluator = world.evaluator()
-    evaluator = dataclasses.replace(
-        evaluator, clock=lambda: 600 * loop_s(), speed=600, least_interval_s=30
-    )
-    async with world.leading(evaluator):
-        await asyncio.sleep(1.5)
-        for _ in range(50):
-            assert evaluator.vouches()
-            await asyncio.sleep(0.1)
-    assert len(world.source.times("chat")) <= 7
 
 
 async def test_without_scalers_there_is_nothing_wrong(world: World) -> None:

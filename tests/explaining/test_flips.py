@@ -116,11 +116,11 @@ def test_a_flip_is_true(value: float, other: float, current: int, strategy: str)
 
 def test_a_value_that_needs_every_digit() -> None:
     """Where fewer digits would not hold, all are told."""
-    about = subject(samples.total("1"), strategy="HPA", behavior=samples.tolerance("0.0000000001"))
-    found = explain(about, observed(3, {"queue": 2.9999999999}))
+    about = subject(samples.total("1n"), strategy="HPA")
+    found = explain(about, observed(3, {"queue": 3e-9}))
     (up,) = (one for one in flips.find(found, unit_factor) if one.is_up)
     assert up.desired == 4
-    assert 3 < up.value < 3.1
+    assert 3.3e-9 < up.value < 3.31e-9
 
 
 def test_a_sentence() -> None:

@@ -62,10 +62,7 @@ def read(raw: Any, resolve: Resolve) -> tuple[Story, ...]:
     for index, given in enumerate(file.stories):
         at: Path = ("stories", index)
         try:
-            if isinstance(given.scaler, str):
-                subject = resolve(given.scaler)
-            else:
-                subject = subjects.read(given.scaler, (*at, "scaler"))
+            subject = _subject(given.scaler, resolve, (*at, "scaler"))
         except InvalidInputError as error:
             problems += error.problems
             continue
@@ -74,6 +71,16 @@ def read(raw: Any, resolve: Resolve) -> tuple[Story, ...]:
     if problems:
         raise InvalidInputError(problems)
     return tuple(found)
+
+
+def _subject(scaler: Any, resolve: Resolve, at: Path) -> Subject:
+    """Read the scaler of a story; what is wrong in another file is wrong where that is named."""
+    if not isinstance(scaler, str):
+        return subjects.read(scaler, at)
+    try:
+        return resolve(scaler)
+    except InvalidInputError as error:
+        raise InvalidInputError(Problem(at, str(one)) for one in error.problems) from error
 
 
 def _misfits(given: StoryGiven, subject: Subject, at: Path) -> Iterator[Problem]:

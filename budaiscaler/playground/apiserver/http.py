@@ -29,7 +29,8 @@ class Endpoint:
 
     def server(self) -> web.Server:
         """One server, for as long as it listens."""
-        return web.Server(self._handle)
+        # Cancelled when its client goes: a watch would notice at the next event only.
+        return web.Server(self._handle, handler_cancellation=True)
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         try:

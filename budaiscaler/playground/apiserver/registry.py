@@ -115,15 +115,16 @@ class Registry:
         options: Options,
         subresource: str = "",
     ) -> Json:
-        """Change an object, its status, or its scale, by any kind of patch."""
-        if content_type == patches.APPLY:
+        """Change an object, its status, or its scale, by any kind of patch.
+
+        A scale cannot be applied: nobody of ours does, and it would own what is no field of it.
+        """
+        if content_type == patches.APPLY and subresource != "scale":
             return self._apply(kind, namespace, name, patch, options, subresource)
         old = self.find(kind, namespace, name)
         if subresource == "scale":
-            shown = scaling.show(kind, old)
-            return self._scale(
-                kind, old, patches.apply(shown, patch, content_type, Shape()), options
-            )
+            scale = patches.apply(scaling.show(kind, old), patch, content_type, Shape())
+            return self._scale(kind, old, scale, options)
         patches.check_taken(kind, content_type)
         shown = patches.apply(versions.show(kind, old), patch, content_type, Shape(kind.schema))
         new = preparing.read(kind, namespace, shown)
@@ -219,11 +220,9 @@ class Registry:
             before = managers.read(old)
             if told is not None and told != old["metadata"].get("managedFields"):
                 before = managers.read({"metadata": {"managedFields": told}})
-            part = subresource
-            manager = Manager(options.manager, UPDATE, kind.api_version, part)
-            owners = managers.after_update(
-                before, manager, old, new, Shape(kind.schema), self._time()
-            )
+            manager = Manager(options.manager, UPDATE, kind.api_version, subresource)
+            shape = Shape(kind.schema)
+            owners = managers.after_update(before, manager, old, new, shape, self._time())
         new = _owned(new, owners)
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if new == old or options.dry_run:

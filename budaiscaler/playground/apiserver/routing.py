@@ -111,8 +111,7 @@ class Router:
             handed = await self.aggregator.hand_over(service, request)
             return Answer(handed.status, handed.body, handed.content_type)
         if not route.plural:
-            found = discovery.resource_list(self.kinds, route.group, route.version)
-            return _found(found)
+            return _found(discovery.resource_list(self.kinds, route.group, route.version))
         return self._resource(route, request)
 
     def _documents(self, path: str, request: Request) -> Answer:
@@ -167,13 +166,9 @@ class Router:
                 body = self.registry.create(kind, where or "", request.document(), options)
                 return Answer(201, body, warnings=tuple(options.warnings))
             case "DELETE":
-                selection = selecting.read(kind, query)
+                chosen = selecting.read(kind, query)
                 body = deleting.delete_collection(
-                    self.registry,
-                    kind,
-                    where,
-                    selection,
-                    _deletion(request),
+                    self.registry, kind, where, chosen, _deletion(request)
                 )
                 return Answer(200, body)
         raise failures.method_not_allowed()
@@ -209,10 +204,8 @@ class Router:
         whole = self.registry.get(kind, where, route.name, route.subresource)
         if route.subresource:
             return whole
-        shown, stored = (
-            tables.wanted(request.accept),
-            self.registry.find(kind, where, route.name),
-        )
+        shown = tables.wanted(request.accept)
+        stored = self.registry.find(kind, where, route.name)
         if shown == "Table":
             metadata = {"resourceVersion": stored["metadata"]["resourceVersion"]}
             return tables.table(kind, [stored], metadata, request.query, self.now())

@@ -76,7 +76,8 @@ class EmbeddedApiServer:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write_certificates)
-        await self._listen()
+        self._connections = self._endpoint.server()
+        await self._listen(self._connections)
         # No TaskGroup: the fixture of a test enters and leaves us in two different tasks.
         self._checks = asyncio.create_task(self._aggregator.run(), name="apiservices")
         return self
@@ -118,25 +119,31 @@ class EmbeddedApiServer:
     async def restart(self) -> None:
         """Drop every connection, and listen again on the same port; what is stored is kept."""
         await self._stop_listening()
-        await self._listen()
+        if self._connections is not None:
+            await self._listen(self._connections)
 
     def compact(self) -> None:
         """Forget what happened so far: watches and continued lists from before get a 410."""
         self._router.registry.store.compact()
         self._router.lists.forget()
 
+    @property
+    def open_watches(self) -> int:
+        """How many there are, in process and over HTTP."""
+        return self._router.watches.count
+
     def disconnect_watches(self) -> None:
         """End every watch, in process and over HTTP."""
         self._router.watches.disconnect()
 
-    async def _listen(self) -> None:
+    async def _listen(self, connections: web.Server) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._directory / "server.crt", self._directory / "server.key")
         if self._connections is None:
             self._connections = self._endpoint.server()
         # Not by a runner of aiohttp's, which forgets connections whose handshake is under way.
         self._listener = await asyncio.get_running_loop().create_server(
-            self._connections, HOST, self._port, ssl=context, reuse_address=True
+            connections, HOST, self._port, ssl=context, reuse_address=True
         )
         self._port = self._listener.sockets[0].getsockname()[1]
         self._router.address = f"{HOST}:{self._port}"

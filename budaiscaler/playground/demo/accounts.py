@@ -10,6 +10,7 @@ from budaiscaler.playground.demo.servers import Log
 from budaiscaler.playground.fleet.fleet import Account
 from budaiscaler.playground.manifests import SCALERS
 from budaiscaler.playground.scenarios import PRICE_PER_HOUR
+from budaiscaler.playground.twin import Twin
 
 
 def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
@@ -29,15 +30,20 @@ def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
             }
             for name, strategy in SCALERS.items()
         ],
-        "twin": {
-            "name": TWIN,
-            "strategy": "HPA",
-            **_of(play.twin.account),
-            "decisions": play.twin.rescales,
-            "errors": 0,
-        },
+        "twin": of_twin(play.twin),
         "events": events,
         "errors": log.errors,
+    }
+
+
+def of_twin(twin: Twin) -> dict[str, Any]:
+    """The same of the twin."""
+    return {
+        "name": TWIN,
+        "strategy": "HPA",
+        **_of(twin.account),
+        "decisions": twin.rescales,
+        "errors": 0,
     }
 
 

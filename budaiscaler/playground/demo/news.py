@@ -36,7 +36,7 @@ class Line:
     def render(self, began_at: datetime | None) -> str:
         """Write it, with the time since the story began."""
         at = since(self.at, began_at)
-        return f"{at}  {'!' if self.is_warning else ' '} {self.about:10} {self.reason}: {self.text}"
+        return f"{at}  {'!' if self.is_warning else ' '} {self.about:12} {self.reason}: {self.text}"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -17,13 +17,16 @@ from budaiscaler.playground.demo.news import Line, clock
 
 _BARS = "▁▂▃▄▅▆▇█"
 KEYS = (
-    ("m", "break or mend the metrics"),
+    ("m", "metrics off/on"),
     ("k", "kill a pod"),
-    ("s", "lose half of the pods"),
+    ("s", "lose half"),
     ("r", "roll out"),
     ("q", "quit"),
 )
-EVENTS_SHOWN = 8
+WIDE = 150
+"""Columns from which on reasons stand beside the figures, and not below them."""
+MOST_EVENTS, LEAST_EVENTS = 12, 2
+_BORDERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,17 @@ class View:
     kubeconfig: str
 
 
-def draw(view: View) -> RenderableType:
-    """Draw it."""
-    return Group(_head(view), _table(view.rows), _events(view), _foot(view))
+def draw(view: View, width: int, height: int) -> RenderableType:
+    """Draw it into so many columns and lines."""
+    is_wide = width >= WIDE
+    parts: list[RenderableType] = [_head(view), _table(view.rows, is_wide=is_wide)]
+    if not is_wide:
+        parts.append(Group(*(_why(row) for row in view.rows if row.name != TWIN)))
+    foot = _foot(view)
+    console = Console(width=width)
+    used = sum(len(console.render_lines(part)) for part in (*parts, foot))
+    events = max(LEAST_EVENTS, min(MOST_EVENTS, height - used - _BORDERS))
+    return Group(*parts, _events(view, events), foot)
 
 
 def _head(view: View) -> RenderableType:
@@ -72,25 +83,36 @@ def _head(view: View) -> RenderableType:
     return Group(line, Text(view.about, style="dim"))
 
 
-def _table(rows: Iterable[Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+def _table(rows: Iterable[Row], *, is_wide: bool) -> Table:
+    padding = (0, 2, 0, 1) if is_wide else (0, 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, expand=is_wide, pad_edge=False, padding=padding)
     for name in ("scaler", "strategy"):
         table.add_column(name, no_wrap=True)
     for name in ("load", "in flight", "1st token", "ready/now", "wanted", "cost", "over target"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("why", ratio=1, overflow="ellipsis", no_wrap=True)
+        table.add_column(name if is_wide else name.replace(" ", "\n"), justify="right")
+    if is_wide:
+        table.add_column("why", ratio=1, overflow="ellipsis", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row), style="dim" if row.name == TWIN else "")
+        cells = _cells(row)
+        table.add_row(*(cells if is_wide else cells[:-1]), style="dim" if row.name == TWIN else "")
     return table
+
+
+def _why(row: Row) -> Text:
+    line = Text(f"{row.name} ", style="bold", no_wrap=True, overflow="ellipsis")
+    return line.append_text(_reason(row))
+
+
+def _reason(row: Row) -> Text:
+    why = Text(style="not bold")
+    if row.bound_by:
+        why.append(f"{row.bound_by}: ", style="bold")
+    return why.append(row.why)
 
 
 def _cells(row: Row) -> tuple[RenderableType, ...]:
     differs = row.wanted is not None and row.wanted != row.asked
     starts = row.ready != row.asked
-    why = Text()
-    if row.bound_by:
-        why.append(f"{row.bound_by}: ", style="bold")
-    why.append(row.why)
     return (
         Text(row.name, style="bold"),
         row.strategy,
@@ -100,18 +122,18 @@ def _cells(row: Row) -> tuple[RenderableType, ...]:
         Text(f"{row.ready}/{row.asked}", style="yellow" if starts else ""),
         Text("-" if row.wanted is None else str(row.wanted), style="bold cyan" if differs else ""),
         f"${row.cost:.2f}",
-        f"{row.over_minutes:.1f} min",
-        why,
+        f"{row.over_minutes:.1f}\u00a0min",
+        _reason(row),
     )
 
 
-def _events(view: View) -> RenderableType:
-    shown = list(view.lines)[-EVENTS_SHOWN:]
+def _events(view: View, count: int) -> RenderableType:
+    shown = list(view.lines)[-count:]
     lines = [
         Text(line.render(view.began_at), style="yellow" if line.is_warning else "", overflow="fold")
         for line in shown
     ]
-    lines += [Text("")] * (EVENTS_SHOWN - len(lines))
+    lines += [Text("")] * (count - len(lines))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Panel(Group(*lines), title="events", title_align="left", box=box.ROUNDED)
@@ -121,8 +143,8 @@ def _foot(view: View) -> RenderableType:
     keys = Text()
     for key, what in KEYS:
         keys.append(f" {key} ", style="reverse")
-        keys.append(f" {what}   ")
-    kubectl = Text("second terminal:  ", style="dim")
+        keys.append(f" {what}  ")
+    kubectl = Text("second terminal:  ", style="dim", overflow="fold")
     kubectl.append(f"export KUBECONFIG={view.kubeconfig}; kubectl get bas -w", style="bold")
     return Group(kubectl, keys)
 

@@ -61,6 +61,7 @@ class Stage:
         play: what moves.
         log: what the servers told.
         servers: the real ones.
+        kubelet: that makes pods ready; those of the beginning at once.
         began_at: when the story began; None before.
     """
 
@@ -78,7 +79,7 @@ class Stage:
         """Wait for the servers, and let the story go on for as long as was asked for.
 
         Raises:
-            PlaygroundError: a server ended by itself, or does not get ready.
+            ExceptionGroup: of a PlaygroundError: a server ended by itself, or does not get ready.
         """
         async with asyncio.TaskGroup() as group:
             watches = [group.create_task(server.watch()) for server in self.servers]
@@ -109,7 +110,7 @@ class Stage:
         except TimeoutError as error:
             raise PlaygroundError(
                 f"adapter and controller did not evaluate every scaler within {READY_WITHIN_S:g} "
-                "s; is this machine very busy? "
+                "s: this machine is very busy, or they cannot start; --headless shows what they log"
             ) from error
 
     async def _is_ready(self) -> bool:

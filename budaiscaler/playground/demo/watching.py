@@ -109,7 +109,7 @@ async def run(options: Options, live: Live) -> str:
         What it came to, for people.
 
     Raises:
-        PlaygroundError: it could not go on.
+        ExceptionGroup: of a PlaygroundError: it could not go on.
     """
     async with stage.opened(options) as on:
         watch = Watch(on, News(on.kube))
@@ -126,7 +126,7 @@ async def _show(watch: Watch, live: Live) -> None:
         tasks = (story, obeying, listening)
         try:
             while not any(task.done() for task in tasks):
-                live.update(screen.draw(watch.view()), refresh=True)
+                live.update(screen.draw(watch.view(), *live.console.size), refresh=True)
                 await asyncio.wait(tasks, timeout=DRAW_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:

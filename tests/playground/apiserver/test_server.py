@@ -199,6 +199,18 @@ async def test_a_watch_speaks_tables(server: EmbeddedApiServer, tmp_path: Path) 
     assert (second["type"], second["object"]["columnDefinitions"]) == ("ADDED", None)
 
 
+async def test_a_watch_whose_client_goes_ends(server: EmbeddedApiServer, kube: KubeClient) -> None:
+    """At once, and not when there is something to tell; nothing is kept for nobody."""
+    watch = kube.watch(PATH, {}, 60)
+    await anext(aiter(watch))
+    assert server.open_watches == 1
+    await watch.aclose()  # type: ignore[attr-defined]  # the port promises an iterator only
+
+    async with asyncio.timeout(10):
+        while server.open_watches:  # noqa: ASYNC110 - there is nobody to tell when it is over
+            await asyncio.sleep(0.01)
+
+
 async def test_what_is_not_served_is_told(kube: KubeClient) -> None:
     """A path that nobody serves is a Status, and the next request is answered."""
     with pytest.raises(NotFoundError):

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from rich.console import Console
 
 from budaiscaler.playground.demo import board, screen
@@ -44,9 +45,9 @@ VIEW = View(
 )
 
 
-def drawn(view: View, width: int = 160) -> str:
-    console = Console(file=io.StringIO(), width=width, height=40)
-    console.print(screen.draw(view))
+def drawn(view: View, width: int = 160, height: int = 30) -> str:
+    console = Console(file=io.StringIO(), width=width, height=height)
+    console.print(screen.draw(view, width, height))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -55,7 +56,17 @@ def test_a_scaler_has_its_figures_and_its_reason() -> None:
     """Load, replicas now and wanted, cost, and why, on one line."""
     line = next(line for line in drawn(VIEW).splitlines() if "chat-hpa" in line)
 
-    for cell in ("HPA", "5250m", "311", "0.2 s", "4/5", " 6 ", "$12.50", "1.2 min", "combine: the"):
+    for cell in (
+        "HPA",
+        "5250m",
+        "311",
+        "0.2 s",
+        "4/5",
+        " 6 ",
+        "$12.50",
+        "1.2\u00a0min",
+        "combine: the",
+    ):
         assert cell in line
 
 
@@ -63,7 +74,7 @@ def test_events_and_the_line_to_copy_are_there() -> None:
     """With the time of the story, and the keys that do something."""
     text = drawn(VIEW)
 
-    assert "1:02:03  ! chat-hpa   NoData: no source has data" in text
+    assert "1:02:03  ! chat-hpa     NoData: no source has data" in text
     assert "export KUBECONFIG=/tmp/demo/kubeconfig; kubectl get bas -w" in text
     for key, what in screen.KEYS:
         assert f" {key}  {what}" in text
@@ -84,9 +95,22 @@ def test_before_the_story_begins_there_is_a_screen_already() -> None:
     assert "never" in text
 
 
-def test_a_narrow_terminal_loses_reasons_and_no_lines() -> None:
-    """Nothing wraps: a table that jumps cannot be read."""
-    assert len(drawn(VIEW, width=100).splitlines()) == len(drawn(VIEW, width=200).splitlines())
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [
+        pytest.param(80, 24, id="usual"),
+        pytest.param(132, 30, id="wider"),
+        pytest.param(250, 60, id="large"),
+    ],
+)
+def test_it_fits(width: int, height: int) -> None:
+    """Figures, reasons, events and keys are there, in any terminal from the smallest usual one."""
+    rows = [replace(ROW, name=name) for name in ("chat-hpa", "chat-kpa", "chat-bud", "plain-hpa")]
+    text = drawn(replace(VIEW, rows=rows), width, height)
+
+    assert len(text.splitlines()) <= height
+    for words in ("chat-bud", "5250m", "4/5", "combine: the largest need", "NoData", "q  quit"):
+        assert words in text
 
 
 def test_bars_are_as_high_as_the_largest() -> None:

@@ -15,6 +15,15 @@ from typing import IO
 
 import pytest
 
+from budaiscaler.domain.algorithms import hpa_controller_spec
+from budaiscaler.playground import manifests
+from budaiscaler.playground.cluster.starts import Starts
+from budaiscaler.playground.demo import accounts, shown
+from budaiscaler.playground.demo.options import Options
+from budaiscaler.playground.fleet.fleet import Fleet
+from budaiscaler.playground.traffic.arrivals import Arrivals
+from budaiscaler.playground.twin import Twin
+
 pytestmark = pytest.mark.timeout(120)
 
 ENDS_WITHIN_S = 60
@@ -63,6 +72,19 @@ def read_until(stream: IO[str] | None, text: str) -> str:
     raise AssertionError("".join(lines))
 
 
+def simulated_twin(directory: Path, seed: int, seconds: int) -> object:
+    """What the twin comes to, without anything real beside it."""
+    options = Options(directory, seed=seed)
+    rate, shape = shown.traffic(options)
+    spec, starts = hpa_controller_spec.read(manifests.plain_hpa()), Starts(60, seed)
+    twin = Twin(spec, starts, Fleet(shape), shown.first_replicas(options))
+    twin.settle(rate(0.0))
+    arrivals = Arrivals(rate, seed)
+    for _ in range(seconds):
+        twin.step(arrivals.next(), 1.0)
+    return accounts.of_twin(twin)
+
+
 def assert_nothing_is_left(directory: Path) -> None:
     """Neither a file nor a process."""
     assert list(directory.iterdir()) == []
@@ -95,23 +117,12 @@ def test_without_a_screen_it_ends_with_a_summary(tmp_path: Path) -> None:
     # The crowd of this seed comes after two minutes, and nobody can do without more replicas.
     assert max(one["replicas"]["max"] for one in summary["scalers"]) > 3
     assert summary["twin"]["replicas"]["max"] > 3
+    assert summary["twin"] == simulated_twin(tmp_path / "no", seed=3, seconds=300)
     assert summary["events"] >= 1
     assert summary["errors"] == 0
     assert "export KUBECONFIG=" in told
     assert "SuccessfulRescale" in told
     assert_nothing_is_left(tmp_path)
-
-
-def test_the_twin_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    """Whatever the real processes do meanwhile: it is arithmetic, by whole seconds of the story."""
-
-    def twin(speed: str, duration: str) -> object:
-        arguments = ("--headless", "--duration", duration, "--speed", speed, "-o", "json")
-        with demo(tmp_path, *arguments) as process:
-            out, _ = process.communicate(timeout=ENDS_WITHIN_S)
-        return json.loads(out)["twin"]
-
-    assert twin("200", "1.5s") == twin("100", "3s")
 
 
 def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
