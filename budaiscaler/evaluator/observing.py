@@ -103,14 +103,15 @@ class Observer:
             KubeError: it could not be read.
         """
         target = spec.scale_target_ref
+        # Kept anew below: what is due and is not asked would have its scaler be due for ever.
+        told = self._told.pop(scaler.uid, None)
         workload = await self.workloads.find(
             target.api_version, target.kind, scaler.namespace, target.name
         )
-        told = self._told.get(scaler.uid)
         if told is None or told.spec != spec or self.clock() >= told.due_s - TICK_S:
             told = await self._ask(scaler, spec, workload, is_first=told is None)
-            if self.cadence_of(scaler.strategy).has_decisions_between:
-                self._told[scaler.uid] = told
+        if self.cadence_of(scaler.strategy).has_decisions_between:
+            self._told[scaler.uid] = told
         answers = told.answers
         good = self._good.setdefault(scaler.uid, {})
         observed = {
@@ -176,11 +177,17 @@ class Observer:
         # A leader begins with all scalers at once, and must not go on like that.
         asked_s = self.clock()
         due_s = asked_s + sample_s * (1 + is_first * self.random.random())
-        fetches = (self._fetch(scaler, one, workload) for one in spec.metrics_sources)
-        gpu, answers = await asyncio.gather(
-            self._look_at_gpus(scaler, spec, workload), asyncio.gather(*fetches)
-        )
-        return _Told(spec, gpu, [self._dated(one, asked_s) for one in answers], due_s)
+        try:
+            async with asyncio.TaskGroup() as group:
+                gpu = group.create_task(self._look_at_gpus(scaler, spec, workload))
+                fetches = [
+                    group.create_task(self._fetch(scaler, one, workload))
+                    for one in spec.metrics_sources
+                ]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors  # one bug is told as itself
+        answers = [self._dated(one.result(), asked_s) for one in fetches]
+        return _Told(spec, gpu.result(), answers, due_s)
 
     def _dated(self, answer: Sample | NoData, asked_s: float) -> Sample | NoData:
         """Count the time that asking took as the real one.
