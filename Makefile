@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OF_DOMAIN := tests/domain tests/stories tests/explaining tests/cli
 CRD := manifests/crd/scaler.bud.studio_budaiscalers.yaml
 
 .PHONY: help
@@ -36,8 +37,9 @@ generate: $(STAMP) ## Write the generated files
 	$(BIN)/budaiscaler crd > $(CRD)
 
 .PHONY: test
-test: $(STAMP) ## Unit and property tests
-	$(BIN)/python -m pytest -n 2 tests
+test: $(STAMP) ## Unit, property and integration tests; those of the domain take each of its branches
+	$(BIN)/python -m pytest -n 2 tests $(addprefix --ignore=,$(OF_DOMAIN))
+	$(BIN)/python -m pytest -n 2 $(OF_DOMAIN) --cov
 
 .PHONY: demo
 demo: $(STAMP) ## Everything on a screen, without a cluster; ARGS="--scenario outage" and the like

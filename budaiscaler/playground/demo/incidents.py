@@ -51,7 +51,10 @@ class Incidents:
                 await self.kube.delete(objects.path(PODS, pod), uid=pod["metadata"]["uid"])
 
     async def _roll_out(self, name: str) -> None:
-        deployment = await self.kube.get(DEPLOYMENTS.item(NAMESPACE, name))
+        try:
+            deployment = await self.kube.get(DEPLOYMENTS.item(NAMESPACE, name))
+        except NotFoundError:
+            return  # somebody with kubectl was here
         template = deployment["spec"]["template"]
         annotations = (template.get("metadata") or {}).get("annotations") or {}
         revision = int(annotations.get(REVISION, "1")) + 1

@@ -79,7 +79,7 @@ class Stage:
         """Wait for the servers, and let the story go on for as long as was asked for.
 
         Raises:
-            PlaygroundError: a server ended by itself, or does not get ready.
+            ExceptionGroup: of a PlaygroundError: a server ended by itself, or does not get ready.
         """
         async with asyncio.TaskGroup() as group:
             watches = [group.create_task(server.watch()) for server in self.servers]
