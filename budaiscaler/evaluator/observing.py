@@ -102,15 +102,14 @@ class Observer:
             KubeError: it could not be read.
         """
         target = spec.scale_target_ref
-        # Kept anew below: what is due and is not asked would have its scaler be due for ever.
-        told = self._told.pop(scaler.uid, None)
         workload = await self.workloads.find(
             target.api_version, target.kind, scaler.namespace, target.name
         )
+        told = self._told.get(scaler.uid)
         if told is None or told.spec != spec or self.clock() >= told.due_s - TICK_S:
             told = await self._ask(scaler, spec, workload, is_first=told is None)
-        if self.cadence_of(scaler.strategy).has_decisions_between:
-            self._told[scaler.uid] = told
+            if self.cadence_of(scaler.strategy).has_decisions_between:
+                self._told[scaler.uid] = told
         answers = told.answers
         good = self._good.setdefault(scaler.uid, {})
         observed = {

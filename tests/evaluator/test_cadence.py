@@ -13,7 +13,7 @@ from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from budaiscaler.evaluator.cadence import Cadence
 from budaiscaler.evaluator.evaluator import Evaluator
 from budaiscaler.kube.resources import DEPLOYMENTS
-from tests import samples
+from tests import rules, samples
 from tests.evaluator.world import NAMESPACE, FakeGpus, World
 
 pytestmark = pytest.mark.looptime
@@ -115,6 +115,18 @@ async def test_scalers_that_began_at_once_do_not_ask_at_once_for_ever(world: Wor
         await asyncio.sleep(60)
     phases = {round(world.source.times(f"s{i}")[-1] % 5, 1) for i in range(10)}
     assert len(phases) > 5
+
+
+async def test_a_spec_that_becomes_invalid_is_evaluated_no_more_often(world: World) -> None:
+    """What was asked for the one before is due, and nobody can ask for this one."""
+    world.add("chat", says=4.0, scalingStrategy="KPA")
+    async with world.leading(_evaluator(world)) as evaluator:
+        await asyncio.sleep(60)
+        world.edit("chat", scheduleHints=[rules.hint(timeZone="Mars")])
+        before = evaluator.counters.evaluations
+        await asyncio.sleep(60)
+        assert world.condition("chat", "Ready")["reason"] == "InvalidSpec"
+        assert 28 <= evaluator.counters.evaluations - before <= 46
 
 
 @pytest.mark.parametrize(
