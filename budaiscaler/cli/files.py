@@ -81,6 +81,18 @@ def read_text(name: str) -> str:
         raise FileError(f"{name}: cannot be read: {reason}") from error
 
 
+def write(name: str, content: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        File(name).write_bytes(content)
+    except OSError as error:
+        raise FileError(f"{name}: cannot be written: {error.strerror}") from error
+
+
 def load(name: str, text: str | None = None) -> list[Document]:
     """Read all documents of a YAML or JSON file that hold anything.
 

@@ -120,9 +120,16 @@ def _input(
 
 
 def _patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """A merge patch of what differs at the top of a spec."""
-    gone = {key: None for key in before if key not in after}
-    return gone | {key: value for key, value in after.items() if before.get(key) != value}
+    """A merge patch (RFC 7386) of what differs: in it, what is not named stays."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            if inside := _patch(old, value):
+                patch[key] = inside
+        elif value != old:
+            patch[key] = value
+    return patch
 
 
 def _compact(samples: Sequence[float | None]) -> list[str]:
