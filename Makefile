@@ -39,7 +39,7 @@ generate: $(STAMP) ## Write the generated files
 .PHONY: test
 test: $(STAMP) ## Unit, property and integration tests; those of the domain take each of its branches
 	$(BIN)/python -m pytest -n 2 tests $(addprefix --ignore=,$(OF_DOMAIN))
-	$(BIN)/python -m pytest -n 2 $(OF_DOMAIN) --cov
+	$(BIN)/python -m pytest -n 2 $(OF_DOMAIN) --cov --timeout 120
 
 .PHONY: demo
 demo: $(STAMP) ## Everything on a screen, without a cluster; ARGS="--scenario outage" and the like
