@@ -75,10 +75,23 @@ def read_text(name: str) -> str:
         FileError: it cannot be read.
     """
     try:
-        return sys.stdin.read() if name == STDIN else File(name).read_text(encoding="utf-8")
+        # Bytes, since reading as text would lose how lines end, which --update leaves as it is.
+        return sys.stdin.read() if name == STDIN else File(name).read_bytes().decode()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise FileError(f"{name}: cannot be read: {reason}") from error
+
+
+def write(name: str, content: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        File(name).write_bytes(content)
+    except OSError as error:
+        raise FileError(f"{name}: cannot be written: {error.strerror}") from error
 
 
 def load(name: str, text: str | None = None) -> list[Document]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
-from pathlib import Path
 
-from budaiscaler.cli import recording, results, telling, updating
+from budaiscaler.cli import files, recording, results, telling, updating
 from budaiscaler.cli.base import Commands
 from budaiscaler.cli.files import STDIN, FileError
 from budaiscaler.domain import times
@@ -59,12 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.files:
         raise FileError("test: name files with stories, or --record NAME")
     outcomes = telling.tell(arguments.files)
-    if arguments.junit is not None:
-        Path(arguments.junit).write_bytes(results.junit(outcomes))
     if arguments.output == "json":
         print(results.as_json(outcomes))
     else:
         print("\n".join(results.text(outcomes)))
+    if arguments.junit is not None:
+        files.write(arguments.junit, results.junit(outcomes))
     if not any(outcome.failures for outcome in outcomes):
         return 0
     if not arguments.update:

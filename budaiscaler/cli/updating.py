@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import yaml
 
@@ -54,10 +53,7 @@ def _write(name: str, changes: list[Change]) -> None:
         kept = text[start:end].rstrip()
         text = text[:start] + new + text[start + len(kept) :]
     yaml.safe_load(text)
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{name}: cannot be written: {error.strerror}") from error
+    files.write(name, text.encode())
 
 
 def _written(today: str | list[str]) -> str:

@@ -87,6 +87,25 @@ def test_junit(stories: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "queue has no input" in (warning.text or "")
 
 
+def test_results_are_told_where_no_file_can_be_written(
+    stories: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was found out is not lost, and the error names the file."""
+    ran = Ran(capsys, "test", stories, "--junit", str(tmp_path / "nowhere" / "junit.xml"))
+    assert ran.code == 1
+    assert "0 passed, 1 failed" in ran.out
+    assert ran.err.endswith("junit.xml: cannot be written: No such file or directory\n")
+
+
+def test_update_keeps_how_lines_end(stories: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of Windows stays one."""
+    Path(stories).write_bytes(STORIES.replace("\n", "\r\n").encode())
+    assert Ran(capsys, "test", stories, "--update").code == 0
+    written = Path(stories).read_bytes()
+    assert written.count(b"\n") == written.count(b"\r\n") > 0
+    assert Ran(capsys, "test", stories).code == 0
+
+
 def test_update_writes_todays_results(stories: str, capsys: pytest.CaptureFixture[str]) -> None:
     """They are shown first; then all holds, and every other character stays."""
     first = Ran(capsys, "test", stories, "--update")

@@ -51,11 +51,15 @@ class Incidents:
                 await self.kube.delete(objects.path(PODS, pod), uid=pod["metadata"]["uid"])
 
     async def _roll_out(self, name: str) -> None:
-        deployment = await self.kube.get(DEPLOYMENTS.item(NAMESPACE, name))
+        try:
+            deployment = await self.kube.get(DEPLOYMENTS.item(NAMESPACE, name))
+        except NotFoundError:
+            return  # the watcher has deleted it
         template = deployment["spec"]["template"]
         annotations = (template.get("metadata") or {}).get("annotations") or {}
         revision = int(annotations.get(REVISION, "1")) + 1
         body: Json = {
             "spec": {"template": {"metadata": {"annotations": {REVISION: str(revision)}}}}
         }
-        await self.kube.patch(objects.path(DEPLOYMENTS, deployment), body, PatchType.MERGE)
+        with contextlib.suppress(NotFoundError):
+            await self.kube.patch(objects.path(DEPLOYMENTS, deployment), body, PatchType.MERGE)

@@ -144,8 +144,7 @@ class Play:
                 workload.fleet.follow(())
                 workload.pods = 0
             deployment = self.machinery.deployments.objects.get((NAMESPACE, name))
-            if deployment is not None:
-                workload.asked = int(deployment["spec"].get("replicas", 1))
+            workload.asked = 0 if deployment is None else int(deployment["spec"].get("replicas", 1))
         await self.servers.follow(self._with_leaving(by_address))
 
     def _with_leaving(self, by_address: dict[str, Server]) -> dict[str, Server]:
