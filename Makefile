@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OF_DOMAIN := tests/domain tests/stories tests/explaining tests/cli
+PROPERTIES := $(wildcard tests/domain/*_properties.py)
+OTHERS := $(filter-out $(OF_DOMAIN),$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 CRD := manifests/crd/scaler.bud.studio_budaiscalers.yaml
 
 .PHONY: help
@@ -36,8 +39,9 @@ generate: $(STAMP) ## Write the generated files
 	$(BIN)/budaiscaler crd > $(CRD)
 
 .PHONY: test
-test: $(STAMP) ## Unit and property tests
-	$(BIN)/python -m pytest -n 2 tests
+test: $(STAMP) ## Unit, property and integration tests; those of the domain take each of its branches
+	$(BIN)/python -m pytest -n 2 $(OTHERS) $(PROPERTIES)
+	$(BIN)/python -m pytest -n 2 $(OF_DOMAIN) $(addprefix --ignore=,$(PROPERTIES)) --cov
 
 .PHONY: demo
 demo: $(STAMP) ## Everything on a screen, without a cluster; ARGS="--scenario outage" and the like

@@ -26,14 +26,12 @@ QUICK: Final[Object] = {
     "scaleDown": {"maxScaleRate": "0.1", "stabilizationWindowSeconds": 1},
 }
 """Steps that a test can wait for: neither a window nor a rate of a minute holds them up."""
-SHORT_WINDOWS: Final = {
+SHORT_AVERAGES: Final = {
     "scaler.bud.studio/stable-window": "10",
     "scaler.bud.studio/panic-window": "5",
     "scaler.bud.studio/max-scale-down-rate": "10",
 }
-_SNAPPY: Final[Object] = {
-    "scaleDown": {"stabilizationWindowSeconds": 1},
-}
+_WITHOUT_WINDOW: Final[Object] = {"scaleDown": {"stabilizationWindowSeconds": 1}}
 KINDS: Final[dict[str, Resource]] = {
     "Deployment": DEPLOYMENTS,
     "StatefulSet": STATEFUL_SETS,
@@ -136,12 +134,12 @@ class Fleet:
             **{"behavior": _behavior(self.row.strategy), **spec},
         )
         if self.row.strategy == "KPA":
-            found["metadata"]["annotations"] = dict(SHORT_WINDOWS)
+            found["metadata"]["annotations"] = dict(SHORT_AVERAGES)
         return found
 
 
 def _behavior(strategy: str) -> Object:
-    return copy.deepcopy({"HPA": EXACT, "KPA": _SNAPPY, "BudScaler": QUICK}[strategy])
+    return copy.deepcopy({"HPA": EXACT, "KPA": _WITHOUT_WINDOW, "BudScaler": QUICK}[strategy])
 
 
 @contextmanager

@@ -82,8 +82,9 @@ async def _until_signalled(arguments: argparse.Namespace, stack: ExitStack) -> i
 
     def stop() -> None:
         nonlocal was_told
-        was_told = True
-        task.cancel()
+        if not was_told:  # who asks again must not have servers left behind: to end takes seconds
+            was_told = True
+            task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from budaiscaler.cli import crd, demo, explain, test
 from budaiscaler.domain.errors import BudAIScalerError
 
-COMMANDS = (crd, demo, explain, test)
+COMMANDS = ("crd", "demo", "explain", "test")
+"""Modules beside this one. Only the one that is asked for is loaded: all of them take a second."""
 
 FAILED = 1
 
@@ -22,9 +23,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--version", action="version", version=version("budaiscaler"))
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in COMMANDS:
-        command.register(commands)
-    arguments = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    for name in [name for name in given[:1] if name in COMMANDS] or COMMANDS:
+        import_module(f"budaiscaler.cli.{name}").register(commands)
+    arguments = parser.parse_args(given)
     try:
         code: int = arguments.run(arguments)
     except BudAIScalerError as error:

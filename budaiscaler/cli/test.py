@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import datetime
 
 from budaiscaler.cli import files, recording, results, telling, updating
@@ -70,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     left = updating.update(outcomes)
     if left:
-        print(f"{left} expectations hold no one value in their span: write shorter spans")
+        message = f"{left} expectations hold no one value in their span: write shorter spans"
+        print(message, file=sys.stderr)
     return 1 if left else 0
 
 

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+FRESH_INTERVALS = 3
+FRESH_AT_LEAST_S = 60.0
+
 
 class NoDataReason(StrEnum):
     """Why a source gave nothing. Codes are stable: status, events and metrics carry them."""
@@ -86,6 +89,17 @@ class NoData:
 
 
 Observed = Reading | NoData
+
+
+def fresh_for_s(interval_s: float) -> float:
+    """Tell how old, in seconds, the last good sample of a source may be; older is no data.
+
+    One lost scrape is no outage.
+
+    Args:
+        interval_s: between two samples.
+    """
+    return max(FRESH_INTERVALS * interval_s, FRESH_AT_LEAST_S)
 
 
 def reading(

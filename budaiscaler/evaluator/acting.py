@@ -95,14 +95,15 @@ class Actuator:
         target, wanted = spec.scale_target_ref, decision.desired_replicas
         of = (target.api_version, target.kind, scaler.namespace, target.name)
         unnamed = None
+        if wanted < current:
+            # Before the look at what stands: between that and the write nothing may take long.
+            unnamed = await self.costs.prefer(scaler, spec, fleet, current - wanted)
         try:
             stands = (await self.scales.read(*of)).spec_replicas
             if stands != current:
                 # Somebody was faster than our watch. What follows from his number is decided next.
                 message = f"the workload has {stands} replicas by now, and not {current}"
                 return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "Outdated", message))
-            if wanted < current:
-                unnamed = await self.costs.prefer(scaler, spec, fleet, current - wanted)
             await self.scales.write(*of, wanted)
         except KubeError as error:
             message = f"{target.kind} {target.name} cannot be scaled to {wanted}: {error}"

@@ -284,8 +284,11 @@ class Evaluator:
         low, high = (JITTER, 1.0) if is_first else (1 - JITTER, 1 + JITTER)
         interval_s = self.cadence_of(scaler.strategy).decision_s
         due_s = started_s + interval_s * self.random.uniform(low, high)
-        ahead_s = min(self._observer.due_s(scaler.uid), self._changes_s(key, now))
-        self._schedule.set(key, min(due_s, ahead_s))
+        ahead_s = (self._observer.due_s(scaler.uid), self._changes_s(key, now))
+        # What was due before and was not done now could not be: without its target, nobody asks a
+        # source. To come back for it at once would be to come back for ever.
+        due_s = min([due_s, *(at_s for at_s in ahead_s if at_s > started_s)])
+        self._schedule.set(key, due_s)
 
     def _changes_s(self, key: Key, scaler: Scaler) -> float:
         """When a pause ends or a schedule changes by itself: nobody edits anything then."""

@@ -15,6 +15,7 @@ from random import Random
 import structlog
 
 from budaiscaler.domain import conditions, contests, readings
+from budaiscaler.domain.algorithms import shortfalls
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
@@ -35,8 +36,6 @@ from budaiscaler.sources.gpu.base import GpuReader
 FETCH_LIMIT_S = 30.0
 """Every source ends by itself before that; a bug in one must not stop an evaluation for ever."""
 
-FRESH_AT_LEAST_S = 60.0
-STARTS_NEEDED = 5
 
 _log = structlog.get_logger()
 
@@ -176,11 +175,17 @@ class Observer:
         # A leader begins with all scalers at once, and must not go on like that.
         asked_s = self.clock()
         due_s = asked_s + sample_s * (1 + is_first * self.random.random())
-        fetches = (self._fetch(scaler, one, workload) for one in spec.metrics_sources)
-        gpu, answers = await asyncio.gather(
-            self._look_at_gpus(scaler, spec, workload), asyncio.gather(*fetches)
-        )
-        return _Told(spec, gpu, [self._dated(one, asked_s) for one in answers], due_s)
+        try:
+            async with asyncio.TaskGroup() as group:
+                gpu = group.create_task(self._look_at_gpus(scaler, spec, workload))
+                fetches = [
+                    group.create_task(self._fetch(scaler, one, workload))
+                    for one in spec.metrics_sources
+                ]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors  # one bug is told as itself
+        answers = [self._dated(one.result(), asked_s) for one in fetches]
+        return _Told(spec, gpu.result(), answers, due_s)
 
     def _dated(self, answer: Sample | NoData, asked_s: float) -> Sample | NoData:
         """Count the time that asking took as the real one.
@@ -207,7 +212,7 @@ class Observer:
         )
 
     def _fresh_s(self, scaler: Scaler) -> float:
-        return max(3 * self.cadence_of(scaler.strategy).sample_s, FRESH_AT_LEAST_S)
+        return readings.fresh_for_s(self.cadence_of(scaler.strategy).sample_s)
 
     async def _fetch(
         self, scaler: Scaler, source: MetricsSource, workload: Workload
@@ -301,6 +306,6 @@ def _total(values: tuple[float, ...]) -> float:
 def startup_p95_s(workload: Workload) -> float | None:
     """95th percentile of measured starts (nearest rank); None until five were measured."""
     starts = sorted(workload.startups_s)
-    if len(starts) < STARTS_NEEDED:
+    if len(starts) < shortfalls.STARTS_NEEDED:
         return None
     return starts[math.ceil(0.95 * len(starts)) - 1]

@@ -16,7 +16,7 @@ from budaiscaler.domain.errors import ConflictError, KubeError, NotFoundError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.kube import port
 from budaiscaler.kube.cache import Key
-from budaiscaler.kube.port import Kube
+from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import BUDAISCALERS
 
 REFUSED_AFTER_S = 60.0
@@ -51,8 +51,7 @@ class StatusWriter:
     async def write(self, scaler: Scaler, status: dict[str, Any]) -> bool:
         """Apply `status` as the whole of our share; False when it did not get there.
 
-        Those of one scaler arrive in the order in which they were asked for. The uid makes sure
-        that a scaler which was deleted and made again is not given the other's.
+        Those of one name arrive in the order in which they were asked for.
         """
         turn = self._turns.setdefault((scaler.namespace, scaler.name), asyncio.Lock())
         async with turn:
@@ -60,15 +59,14 @@ class StatusWriter:
 
     async def _apply(self, scaler: Scaler, status: dict[str, Any]) -> bool:
         key = (scaler.namespace, scaler.name)
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {"name": scaler.name, "namespace": scaler.namespace, "uid": scaler.uid},
-            "status": status,
-        }
-        path = BUDAISCALERS.item(scaler.namespace, scaler.name, "status")
         try:
-            await port.apply(self.kube, path, body, field_manager=self.field_manager)
+            found = await self._put(scaler, status)
+            if found["metadata"]["uid"] != scaler.uid:
+                # It was deleted and made again meanwhile. The API server takes a status for
+                # whatever has that name now, so the other's is taken back.
+                await self._put(scaler, {})
+                self._refused.pop(key, None)
+                return False
         except (NotFoundError, ConflictError):
             self._refused.pop(key, None)  # it is gone; so is what we had to say
             return False
@@ -81,6 +79,16 @@ class StatusWriter:
         self._refused.pop(key, None)
         self._succeeded_at_s = self.clock()
         return True
+
+    async def _put(self, scaler: Scaler, status: dict[str, Any]) -> Json:
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": scaler.name, "namespace": scaler.namespace},
+            "status": status,
+        }
+        path = BUDAISCALERS.item(scaler.namespace, scaler.name, "status")
+        return await port.apply(self.kube, path, body, field_manager=self.field_manager)
 
     def is_refused(self, scalers: int) -> bool:
         """Tell whether reports in general have not been getting through for a minute.

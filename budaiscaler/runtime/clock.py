@@ -37,6 +37,9 @@ class Clock:
     wall: Callable[[], datetime] = _now
     speed: float = 1.0
 
+    def __str__(self) -> str:
+        return "the real one" if self.speed == 1 else f"{self.speed:g} times as fast"
+
     def real_s(self, for_s: float) -> float:
         """How long one has to wait for so many seconds of this clock to pass."""
         return for_s / self.speed

@@ -126,12 +126,24 @@ def test_update_writes_todays_results(stories: str, capsys: pytest.CaptureFixtur
 def test_what_changes_in_its_span_cannot_be_updated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is said, and the exit code stays 1."""
+    """It is said, beside the results, and the exit code stays 1."""
     expectation = {"from": "0s", "to": "5m", "conditions": {"ScalingActive": "True"}}
     file = write(tmp_path, "a.yaml", {"stories": [raw(expectation, total="4 _x40")]})
-    ran = Ran(capsys, "test", file, "--update")
+    ran = Ran(capsys, "test", file, "--update", "-o", "json")
     assert ran.code == 1
-    assert "1 expectations hold no one value in their span" in ran.out
+    assert "1 expectations hold no one value in their span" in ran.err
+    assert json.loads(ran.out)["stories"][0]["passed"] is False
+
+
+def test_a_report_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The results are printed all the same, and the file is named."""
+    good = write(tmp_path, "good.yaml", {"stories": [raw(total="4x40")]})
+    ran = Ran(capsys, "test", good, "--junit", str(tmp_path / "nowhere" / "report.xml"))
+    assert ran.code == 1
+    assert "1 passed, 0 failed" in ran.out
+    assert "nowhere/report.xml: cannot be written: No such file or directory" in ran.err
 
 
 def test_what_is_wrong_with_a_file(stories: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-from aiohttp import web
+from urllib.parse import unquote, urlsplit
 
 from budaiscaler.domain.errors import NotFoundError
 from budaiscaler.kube.port import Json
@@ -55,7 +57,8 @@ class Backend:
     port: int = 0
     status: int = 200
     seen: list[Seen] = field(default_factory=list)
-    _runner: web.AppRunner | None = None
+    _server: ThreadingHTTPServer | None = None
+    _thread: threading.Thread | None = None
     _context: ssl.SSLContext | None = None
 
     @property
@@ -114,21 +117,25 @@ class Backend:
 
         return await until(probe, f"Available={wanted}")
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen, on the port that it always had."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.01)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._context)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        handler = type("Handler", (_Handler,), {"backend": self})
+        self._server = _Server(("127.0.0.1", self.port), handler)
+        if self._context is not None:  # the handshake is made by the thread of the connection
+            self._server.socket = self._context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Listen no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+            self._server = self._thread = None
 
     async def prepare(self) -> None:
         """Take a certificate of the Service's name, and trust the cluster's front proxy alone."""
@@ -144,39 +151,75 @@ class Backend:
         context.verify_mode = ssl.CERT_OPTIONAL
         self._context = context
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        certificate = request.get_extra_info("peercert") or {}
-        subject = dict(part[0] for part in certificate.get("subject", ()))
-        headers = {name: request.headers.getall(name) for name in request.headers}
+    def answer(self, handler: BaseHTTPRequestHandler) -> tuple[int, Json]:
+        """Answer a request; what is no discovery is remembered."""
+        parts = urlsplit(handler.path)
+        path = unquote(parts.path)
+        if path == self.root:
+            return 200, self._resources
+        if not path.startswith(self.root):
+            return 404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404}
+        connection: Any = handler.connection
+        subject = dict(part[0] for part in (connection.getpeercert() or {}).get("subject", ()))
+        length = int(handler.headers.get("Content-Length") or 0)
         seen = Seen(
-            request.method,
-            request.path,
-            request.query_string,
-            headers,
-            await request.text(),
+            handler.command,
+            path,
+            parts.query,
+            {name: handler.headers.get_all(name) or [] for name in set(handler.headers)},
+            handler.rfile.read(length).decode() if length else "",
             subject.get("commonName", ""),
         )
-        if request.path == self.root:
-            return web.json_response(
-                {
-                    "kind": "APIResourceList",
-                    "apiVersion": "v1",
-                    "groupVersion": f"{self.group}/v1",
-                    "resources": [
-                        {
-                            "name": "things",
-                            "singularName": "",
-                            "namespaced": True,
-                            "kind": "ThingList",
-                            "verbs": ["get"],
-                        }
-                    ],
-                }
-            )
-        if not request.path.startswith(self.root):
-            return web.json_response({"kind": "Status", "code": 404}, status=404)
         self.seen.append(seen)
-        return web.json_response({"kind": "Thing", "said": request.path}, status=self.status)
+        return self.status, {"kind": "Thing", "said": path}
+
+    @property
+    def _resources(self) -> Json:
+        things = {
+            "name": "things",
+            "singularName": "",
+            "namespaced": True,
+            "kind": "ThingList",
+            "verbs": ["get"],
+        }
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": f"{self.group}/v1",
+            "resources": [things],
+        }
+
+
+class _Server(ThreadingHTTPServer):
+    """In threads, since who connects at the end of a story must not be left to its loop."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that break off, as those do that do not trust us."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    backend: Backend
+    timeout = 5.0
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        status, body = self.backend.answer(self)
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output clean."""
 
 
 @asynccontextmanager
@@ -184,10 +227,10 @@ async def backend(api: ApiServer) -> AsyncIterator[Backend]:
     """Start one; its registration goes when the story ends."""
     made = Backend(api, f"{api.namespace}.example", pki.authority("backend"))
     await made.prepare()
-    await made.start()
+    made.start()
     try:
         yield made
     finally:
-        await made.stop()
+        made.stop()
         with suppress(NotFoundError):  # the story had none
             await api.kube.delete(made.api_service)

@@ -96,7 +96,7 @@ async def _aggregated(api: ApiServer, server: Backend) -> bool | None:
 async def test_nobody_there(api: ApiServer) -> None:
     """A group whose server does not answer is unavailable, and its requests get a 503."""
     async with backend(api) as server:
-        await server.stop()
+        server.stop()
         await server.register()
         found = await server.available("False")
         assert found["reason"] == "FailedDiscoveryCheck"
@@ -111,9 +111,9 @@ async def test_gone_and_back(api: ApiServer) -> None:
         await server.available("True")
         path = f"{server.root}/namespaces/{api.namespace}/things"
         assert (await api.ask("GET", path)).status == 200
-        await server.stop()
+        server.stop()
         assert (await api.ask("GET", path)).status == 503
-        await server.start()
+        server.start()
 
         async def answers() -> bool | None:
             return True if (await api.ask("GET", path)).status == 200 else None

@@ -343,3 +343,15 @@ def test_no_state_is_too_large(sources: int, name: str, *, has_state: bool) -> N
     raw = _written(_full(sources, name))
     assert len(json.dumps(raw, separators=(",", ":"))) <= 4096
     assert ("state" in raw) == has_state
+
+
+def test_of_too_many_changes_only_what_went_is_kept() -> None:
+    """What came would slow growth, and what went is put back: both let no replica go."""
+    ago = range(1800, 0, -5)
+    state = State(
+        recommendations=((NOON, 4),),
+        changes=tuple((NOON - timedelta(seconds=s), -1 if s % 10 else 3) for s in ago),
+    )
+    restored = _restored(_written(state))
+    assert restored.changes == ((NOON, -180),)
+    assert restored.recommendations == ((NOON, decision_state.UNKNOWN),)

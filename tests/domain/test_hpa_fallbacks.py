@@ -94,6 +94,22 @@ def test_an_optional_source_stops_holding(for_s: float, desired: int) -> None:
     assert _without_data(story, 10, for_s, live=3).desired_replicas == desired
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"optional": True}, id="left-out"),
+        pytest.param({"fallback": _fallback(4)}, id="stood-in-for"),
+    ],
+)
+def test_what_holds_nothing_any_more_is_not_said_to(fields: dict[str, Any]) -> None:
+    """While it holds it is told to, and after that only that it has no data."""
+    story = Story(samples.spec(_source("live"), _source("dead", **fields)))
+    held = told(story.step(10, {"dead": DEAD, "live": 7}), "ScalingActive")[2]
+    later = told(_without_data(story, 10, AFTER_S, live=7), "ScalingActive")[2]
+    assert "without data, so holding scale-down: dead (Unreachable)" in held
+    assert later.endswith("without data: dead (Unreachable): the server is down")
+
+
 def test_a_source_that_is_not_optional_holds_for_ever() -> None:
     """A week of silence is no reason to scale down."""
     story = Story(samples.spec(_source("live"), _source("dead")))

@@ -49,6 +49,21 @@ def pods(value: float, answered: int, of: int | None = None) -> Observed:
         ),
         pytest.param({**QUEUE, "targetValue": "100u"}, None, id="finer-than-an-hpa-can-read"),
         pytest.param({**QUEUE, "targetMetric": "a/b"}, None, id="a-name-that-an-hpa-refuses"),
+        pytest.param(
+            {**QUEUE, "targetMetric": "kv_cache_usage", "targetValue": "0.7"},
+            Target(average="700m"),
+            id="a-share-as-it-is",
+        ),
+        pytest.param(
+            {**QUEUE, "targetMetric": "kv_cache_usage", "targetValue": "70"},
+            None,
+            id="a-share-against-percent",
+        ),
+        pytest.param(
+            {**QUEUE, "targetMetric": "DCGM_FI_DEV_GPU_UTIL", "targetValue": "0.8"},
+            None,
+            id="percent-against-a-share",
+        ),
         pytest.param({**QUEUE, "describedObject": OBJECT}, None, id="of-an-object"),
         pytest.param({**QUEUE, "optional": True}, None, id="optional"),
         pytest.param({**CPU, "fallback": STATIC}, None, id="with-a-fallback"),

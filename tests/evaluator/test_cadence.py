@@ -12,7 +12,8 @@ from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from budaiscaler.evaluator.cadence import Cadence
 from budaiscaler.evaluator.evaluator import Evaluator
-from tests import samples
+from budaiscaler.kube.resources import DEPLOYMENTS
+from tests import rules, samples
 from tests.evaluator.world import NAMESPACE, FakeGpus, World
 
 pytestmark = pytest.mark.looptime
@@ -114,3 +115,44 @@ async def test_scalers_that_began_at_once_do_not_ask_at_once_for_ever(world: Wor
         await asyncio.sleep(60)
     phases = {round(world.source.times(f"s{i}")[-1] % 5, 1) for i in range(10)}
     assert len(phases) > 5
+
+
+async def test_a_spec_that_becomes_invalid_is_evaluated_no_more_often(world: World) -> None:
+    """What was asked for the one before is due, and nobody can ask for this one."""
+    world.add("chat", says=4.0, scalingStrategy="KPA")
+    async with world.leading(_evaluator(world)) as evaluator:
+        await asyncio.sleep(60)
+        world.edit("chat", scheduleHints=[rules.hint(timeZone="Mars")])
+        before = evaluator.counters.evaluations
+        await asyncio.sleep(60)
+        assert world.condition("chat", "Ready")["reason"] == "InvalidSpec"
+        assert 28 <= evaluator.counters.evaluations - before <= 46
+
+
+@pytest.mark.parametrize(
+    "strategy", [pytest.param("BudScaler", id="to-budscaler"), pytest.param("HPA", id="to-hpa")]
+)
+async def test_a_change_of_the_strategy_changes_the_cadence(world: World, strategy: str) -> None:
+    """What KPA was told is due no more: the others decide each 15 s, and ask for that."""
+    world.add("chat", says=4.0, scalingStrategy="KPA")
+    evaluator = _evaluator(world)
+    evaluator.owns = lambda _: True
+    async with world.leading(evaluator):
+        await asyncio.sleep(60)
+        world.edit("chat", scalingStrategy=strategy)
+        before = evaluator.counters.evaluations
+        await asyncio.sleep(600)
+        assert 38 <= evaluator.counters.evaluations - before <= 46
+        assert len(world.source.times("chat")) <= 60 / 5 + 46 + 2
+
+
+async def test_a_target_that_goes_is_looked_for_no_more_often(world: World) -> None:
+    """Its sources are due and cannot be asked, which must not have it evaluated on and on."""
+    world.add("chat", says=4.0, scalingStrategy="KPA")
+    async with world.leading(_evaluator(world)) as evaluator:
+        await asyncio.sleep(60)
+        world.kube.remove(DEPLOYMENTS.item(NAMESPACE, "chat"))
+        before = evaluator.counters.evaluations
+        await asyncio.sleep(60)
+        assert world.condition("chat", "Ready")["reason"] == "TargetNotFound"
+        assert 28 <= evaluator.counters.evaluations - before <= 46

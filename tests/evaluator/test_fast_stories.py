@@ -8,8 +8,9 @@ import dataclasses
 import pytest
 
 from budaiscaler.domain.api.sources import SourceType
-from budaiscaler.domain.readings import Reading
+from budaiscaler.domain.readings import NoData, Reading
 from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.pages import Address, Look, Pages
 from tests.evaluator.world import NAMESPACE, World, loop_s
 
 pytestmark = pytest.mark.looptime
@@ -63,3 +64,28 @@ async def test_a_fast_story_takes_no_word_away(world: World) -> None:
             assert evaluator.vouches()
             await asyncio.sleep(0.1)
     assert len(world.source.times("chat")) <= 7
+
+
+class SlowPages:
+    """Answers the same page, after so many real seconds as its URL says."""
+
+    async def get(
+        self, endpoint: str, params: object, headers: object, *, options: object = None
+    ) -> bytes:
+        await asyncio.sleep(float(endpoint))
+        return b"vllm:num_requests_running 3\n"
+
+
+async def test_a_name_that_is_on_its_way_is_not_forgotten() -> None:
+    """However many minutes of the story its page takes: nobody stopped asking for it."""
+    names = frozenset({"vllm:num_requests_running"})
+    pages = Pages(SlowPages(), 10.0, story_s, SPEED)
+    slow = asyncio.create_task(pages.look(Address("slow", "0.9"), names, 0.0))
+    await asyncio.sleep(0.6)
+    await pages.look(Address("quick", "0.1"), names, 0.0)
+    look = await slow
+
+    assert isinstance(look, Look)
+    (found,) = look.now.found.values()
+    assert not isinstance(found, NoData)
+    assert [one.value for one in found] == [3]

@@ -30,8 +30,9 @@ class _CountingKube(FakeKube):
     ) -> Json:
         assert isinstance(body, dict)
         self.written_at_s.append(loop_s())
-        self.objects[path.removesuffix("/status")]["status"] = body["status"]
-        return body
+        found = self.objects[path.removesuffix("/status")]
+        found["status"] = body["status"]
+        return found
 
 
 @pytest.mark.timeout(120)

@@ -43,6 +43,11 @@ def told(*sources: Json, current: int, readings: Json, **fields: Any) -> list[st
             ["5 needs queue >= 44.1", "3 needs queue <= 30"], id="out-of-the-dead-band",
         ),
         pytest.param(
+            [samples.total("1n")], 4, {"queue": 4.2e-9}, {"strategy": "HPA"},
+            ["5 needs queue >= 4.400000004e-09", "3 needs queue <= 3.000000001e-09"],
+            id="too-small-to-be-short",
+        ),
+        pytest.param(
             [samples.total("10")], 4, {"queue": None}, {"strategy": "HPA"},
             ["5 needs queue >= 44.1"], id="a-missing-one-can-only-raise",
         ),

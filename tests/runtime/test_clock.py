@@ -21,6 +21,16 @@ def test_a_server_goes_by_the_real_time() -> None:
     assert (found.speed, found.least_interval_s, found.real_s(15)) == (1, 0, 15)
 
 
+def test_the_help_tells_which_clock_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """In words, and not where its functions lie in memory."""
+    with pytest.raises(SystemExit):
+        settings.read(ServerSettings, ["--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Never set it in a cluster. (default: the real one)" in told
+    assert str(Clock(speed=10)) == "10 times as fast"
+
+
 def test_a_story_is_the_same_in_every_process() -> None:
     """What one process writes of its clock gives another the same moments."""
     told = Story(speed=10, began_s=time.monotonic() - 60, began_at_s=1_790_000_000)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from budaiscaler.domain.api import shares
 from budaiscaler.domain.api.sources import EngineType, MetricsSource
 from budaiscaler.domain.readings import NoDataReason
 from budaiscaler.sources import engines
@@ -362,3 +363,14 @@ def test_percent_or_share(fields: dict[str, Any], factor: float) -> None:
     """A listed share against a target above 1 is read as percent, wherever it comes from."""
     source = MetricsSource.model_validate({"targetValue": "70", **fields})
     assert engines.unit_factor(source) == factor
+
+
+def test_shares_are_the_same_to_an_hpa() -> None:
+    """The domain lists just the names that the table reads as shares, without an engine."""
+    told = {
+        name: engines.unit_of(name)
+        for known in (*engines.ALIASES.values(), *engines.SERIES.values(), engines.OTHER_UNITS)
+        for name in known
+    }
+    assert {name for name, unit in told.items() if unit is Unit.FRACTION} == shares.FRACTIONS
+    assert {name for name, unit in told.items() if unit is Unit.PERCENT} == shares.PERCENTS

@@ -101,17 +101,31 @@ def test_only_what_was_asked_for(tmp_path: Path) -> None:
         command.record(str(tmp_path / "log"), "ml", "nobody", None, None)
 
 
-def test_an_edit_between_two_decisions_is_one_in_the_story(tmp_path: Path) -> None:
-    """It is a patch of what differs."""
+@pytest.mark.parametrize(
+    ("before", "after", "edit"),
+    [
+        pytest.param({}, {"maxReplicas": 5}, {"maxReplicas": 5}, id="added"),
+        pytest.param({"paused": "ScaleDown"}, {}, {"paused": None}, id="removed"),
+        pytest.param(
+            {"behavior": {"scaleUp": {"tolerance": "0.2"}, "scaleDown": {"tolerance": "0"}}},
+            {"behavior": {"scaleDown": {"tolerance": "0"}}},
+            {"behavior": {"scaleUp": None}},
+            id="removed-inside",
+        ),
+    ],
+)
+def test_an_edit_between_two_decisions_is_one_in_the_story(
+    before: Json, after: Json, edit: Json, tmp_path: Path
+) -> None:
+    """It is a patch of what differs, however deep, so that the story has the later spec."""
     steps, spec = told(samples.total(), total="9x50")
-    edited = {**spec, "maxReplicas": 5}
     later = dataclasses.replace(steps[-1], at_s=120)
-    text = log(steps[:1], spec) + "\n" + log((later,), edited)
+    text = log(steps[:1], spec | before) + "\n" + log((later,), spec | after)
     (tmp_path / "log").write_text(text)
     (found,) = yaml.safe_load(command.record(str(tmp_path / "log"), "ml", "chat", None, None))[
         "stories"
     ]
-    assert found["events"] == [{"at": "120s", "edit": {"maxReplicas": 5}}]
+    assert found["events"] == [{"at": "120s", "edit": edit}]
 
 
 def test_a_line_of_another_version_is_told(tmp_path: Path) -> None:

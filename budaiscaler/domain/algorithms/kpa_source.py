@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from budaiscaler.domain import windows
+from budaiscaler.domain import readings, windows
 from budaiscaler.domain.algorithms import knative
 from budaiscaler.domain.algorithms.knative import Averages, Config, Verdict
 from budaiscaler.domain.decision import Replicas
@@ -18,10 +18,6 @@ from budaiscaler.domain.memories import INTERVAL_S, KpaState
 
 MOST_BUCKETS = 360
 """A window that would need more has longer ones, so that a state stays small."""
-
-STALE_INTERVALS = 3
-STALE_AT_LEAST_S = 60.0
-"""A source without a good sample for longer than both has no data, whatever its windows hold."""
 
 MOST_LOAD = 1e100
 """Far above any load, and hundreds of them still add up to a number."""
@@ -89,7 +85,7 @@ def step(
         message = f"no sample in the stable window of {config.stable_window_s:g} s"
         return NoVerdict(message), state
     age_s = (now - state.sampled_at).total_seconds()
-    if age_s > max(STALE_INTERVALS * interval_s, STALE_AT_LEAST_S):
+    if age_s > readings.fresh_for_s(interval_s):
         return NoVerdict(f"the last sample is {age_s:.0f} s old"), state
     panic = windows.mean(state.samples, config.panic_window_s, now)
     averages = Averages(stable, stable if panic is None else panic)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from budaiscaler.domain.algorithms import gpu, needs
 from budaiscaler.domain.algorithms.limits import SLACK
 from budaiscaler.domain.algorithms.needs import Candidate
-from budaiscaler.domain.api import naming, promql, quantity
+from budaiscaler.domain.api import naming, promql, quantity, shares
 from budaiscaler.domain.api.budaiscaler import Manage, Mode, ScalerSpec, Strategy
 from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 from budaiscaler.domain.decision import Code, Observation, Rung, Stage
@@ -108,7 +108,9 @@ def _target(source: MetricsSource) -> Target | None:
         is_whole = percent.is_integer() and 1 <= percent <= MOST_PERCENT
         return Target(utilization=int(percent)) if is_whole else None
     if source.source_type is SourceType.CUSTOM and source.described_object is None:
-        return _average(source) if naming.is_path_segment(source.target_metric) else None
+        name = source.target_metric
+        can_read = naming.is_path_segment(name) and shares.is_plain(name, source.target)
+        return _average(source) if can_read else None
     return None
 
 

@@ -22,6 +22,9 @@ from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
 from budaiscaler.domain.api.sources import TargetType
 from budaiscaler.domain.decision import Code, Replicas, Rung, Shortfall, Stage, State
 
+STARTS_NEEDED = 5
+"""From so many measured starts on it is known how long one takes."""
+
 UNMEASURED_STARTUP_BOUND = timedelta(minutes=10)
 SHORTEST_STARTUP_BOUND = timedelta(minutes=1)
 """Replicas that start within a second are back before their metrics are (ADR 0016)."""

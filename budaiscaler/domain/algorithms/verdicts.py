@@ -14,6 +14,9 @@ from budaiscaler.domain.conditions import Condition
 from budaiscaler.domain.decision import Code, Decision, Observation, Rung, Stage
 from budaiscaler.domain.readings import NoData
 
+_RELEASED = frozenset({Code.FALLBACK, Code.OPTIONAL_LEFT_OUT})
+"""Rungs of sources that are without data for so long that they hold nothing any more."""
+
 _LIMITS = {Code.MAX_REPLICAS: "TooManyReplicas", Code.CAPACITY_LIMITED: "NoCapacity"}
 
 
@@ -25,9 +28,12 @@ def of_decision(
     now: datetime,
 ) -> Iterator[Condition]:
     """Tell whether the load could be computed, what limits it, and which units were guessed."""
-    missing = "; ".join(_missing(spec, observation)) or "; ".join(_undecided(gathered))
+    without = [*_missing(spec, observation)] or [*_undecided(gathered)]
+    missing = "; ".join(without)
     if gathered.has_data:
-        also = f"; without data, so holding scale-down: {missing}" if missing else ""
+        released = sum(rung.code in _RELEASED for rung in gathered.rungs)
+        so = ", so holding scale-down" if len(without) > released else ""
+        also = f"; without data{so}: {missing}" if missing else ""
         message = f"the load could be computed{also}"
         yield Condition(conditions.SCALING_ACTIVE, "True", "ValidMetricFound", message)
     elif gathered.fallbacks:

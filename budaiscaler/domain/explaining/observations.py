@@ -29,8 +29,6 @@ Factor = Callable[[MetricsSource], float]
 """What to multiply a source's number by, so that it is in the unit of its target."""
 
 DECISION_INTERVAL_S = 15.0
-FRESH_INTERVALS = 3
-FRESH_AT_LEAST_S = 60.0
 
 Count = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
 
@@ -147,7 +145,7 @@ def observation(
 def fresh_for_s(strategy: Strategy) -> float:
     """Age in seconds from which on the last good sample of a source is no data."""
     interval_s = INTERVAL_S if strategy is Strategy.KPA else DECISION_INTERVAL_S
-    return max(FRESH_INTERVALS * interval_s, FRESH_AT_LEAST_S)
+    return readings.fresh_for_s(interval_s)
 
 
 def to_json(given: ObservationGiven) -> dict[str, Any]:

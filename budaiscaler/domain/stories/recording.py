@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from budaiscaler.domain import times
+from budaiscaler.domain import merge_patches, times
 from budaiscaler.domain.api import promql, strict
 from budaiscaler.domain.api.base import API_VERSION
 from budaiscaler.domain.api.budaiscaler import KIND
@@ -75,7 +75,7 @@ def _story(name: str, lines: Sequence[Line], factor: Factor) -> dict[str, Any]:
         "events": [
             {
                 "at": f"{_elapsed_s(line, start, interval_s):g}s",
-                "edit": _patch(_public(before["spec"]), _public(line["spec"])),
+                "edit": merge_patches.between(_public(before["spec"]), _public(line["spec"])),
             }
             for before, line in itertools.pairwise(lines)
             if _public(line["spec"]) != _public(before["spec"])
@@ -117,12 +117,6 @@ def _input(
         share = seen["replicas"]["ready"] if is_level else 1
         samples.append(None if value is None else value * share / factor(source))
     return {"source": source.key, "total": " ".join(_compact(samples))}
-
-
-def _patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """A merge patch of what differs at the top of a spec."""
-    gone = {key: None for key in before if key not in after}
-    return gone | {key: value for key, value in after.items() if before.get(key) != value}
 
 
 def _compact(samples: Sequence[float | None]) -> list[str]:

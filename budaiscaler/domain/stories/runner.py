@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from budaiscaler.domain import decision_state, pausing
+from budaiscaler.domain import decision_state, merge_patches, pausing
 from budaiscaler.domain.algorithms.hpa_controller import HpaState
 from budaiscaler.domain.api import naming, strict
 from budaiscaler.domain.api.budaiscaler import Mode, Strategy
@@ -220,20 +220,7 @@ class _Told:
         self.subject = replace(self.subject, annotations=others | said)
 
     def _edit(self, patch: Mapping[str, Any], index: int) -> None:
-        raw = _merged(self.subject.raw_spec, patch)
+        raw = merge_patches.apply(self.subject.raw_spec, patch)
         at = (*self.story.at, "events", index, "edit")
         spec = strict.read_spec(raw, at)
         self.subject = replace(self.subject, raw_spec=raw, spec=spec)
-
-
-def _merged(raw: Any, patch: Any) -> Any:
-    """Apply a merge patch (RFC 7386)."""
-    if not isinstance(patch, Mapping):
-        return patch
-    merged = dict(raw) if isinstance(raw, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merged(merged.get(key), value)
-    return merged

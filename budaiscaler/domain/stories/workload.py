@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from budaiscaler.domain.algorithms import shortfalls
 from budaiscaler.domain.capacity import Obstacle, Shortage
 from budaiscaler.domain.decision import Replicas
-
-STARTS_NEEDED = 5
-"""From so many measured starts on, a live server knows how long one takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Workload:
     def startup_p95_s(self, now: datetime) -> float | None:
         """Measured start-up in seconds; None before enough starts were seen."""
         seen = self.starts + sum(at is not None and at <= now for at in self.ready_at)
-        return self.startup.total_seconds() if seen >= STARTS_NEEDED else None
+        return self.startup.total_seconds() if seen >= shortfalls.STARTS_NEEDED else None
 
     @property
     def shortage(self) -> Shortage | None:

@@ -9,9 +9,9 @@ one does.
 What it is not: a proof of anything about Kubernetes (ADR 0008), for that there is `e2e`. There is
 no etcd: everything is gone with the process. No RBAC: who has a token may do anything. No admission
 but that a namespace must exist: no webhooks, no quotas, no CEL rules; scalers that a rule would
-refuse are stored here, and our servers then say Ready=False. Built-in kinds are neither validated
-nor pruned, since no schema of theirs is here. Pods are deleted at once, since there is no kubelet
-to wait for. One process and one event loop, so all in all it serves a laptop.
+refuse are stored here, and our servers then say Ready=False. Of built-in kinds no more is checked
+than that their readers do not stumble, and unknown fields stay. Pods are deleted at once, since
+there is no kubelet to wait for. One process and one event loop, so all in all it serves a laptop.
 
     async with EmbeddedApiServer(now=clock, directory=path) as server:
         server.kubeconfig(path / "kubeconfig")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from budaiscaler.kube.port import Json
-from budaiscaler.playground.apiserver import jsonpaths, printing
+from budaiscaler.playground.apiserver import jsonpaths, printing, validating
 from budaiscaler.playground.apiserver.failures import Cause
 from budaiscaler.playground.apiserver.kinds import Cell, Column, Kind, ScalePaths
 
@@ -56,30 +56,16 @@ def fill(definition: Json) -> Json:
 
 def check(definition: Json) -> list[Cause]:
     """What keeps a definition from making kinds."""
-    spec = definition.get("spec") or {}
-    names = spec.get("names") or {}
-    causes = [
-        Cause("FieldValueRequired", "Required value", f"spec.{path}")
-        for path, value in (
-            ("group", spec.get("group")),
-            ("scope", spec.get("scope")),
-            ("names.plural", names.get("plural")),
-            ("names.kind", names.get("kind")),
-            ("versions", spec.get("versions")),
-        )
-        if not value
-    ]
+    spec, names = definition["spec"], definition["spec"]["names"]
+    causes: list[Cause] = []
     wanted = f"{names.get('plural')}.{spec.get('group')}"
     name = definition["metadata"].get("name")
-    if not causes and name != wanted:
+    if name != wanted:
         message = f'Invalid value: "{name}": must be spec.names.plural+"."+spec.group'
         causes.append(Cause("FieldValueInvalid", message, "metadata.name"))
     for index, version in enumerate(spec.get("versions") or ()):
         at = f"spec.versions[{index}]"
-        if not (version.get("schema") or {}).get("openAPIV3Schema"):
-            causes.append(
-                Cause("FieldValueRequired", "schemas are required", f"{at}.schema.openAPIV3Schema")
-            )
+        causes.extend(_bad_schema(version["schema"]["openAPIV3Schema"], f"{at}.schema"))
         for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
             try:
                 jsonpaths.check(column["jsonPath"])
@@ -87,6 +73,29 @@ def check(definition: Json) -> list[Cause]:
                 field = f"{at}.additionalPrinterColumns[{number}].jsonPath"
                 causes.append(Cause("FieldValueInvalid", f"Invalid value: {error}", field))
     return causes
+
+
+def _bad_schema(schema: Any, path: str) -> Iterator[Cause]:
+    """Where a schema is none, so that nothing could be validated by it."""
+    if not isinstance(schema, dict):
+        yield Cause("FieldValueInvalid", f"Invalid value: {schema!r}: must be a schema", path)
+        return
+    if schema.get("type", "object") not in validating.TYPES:
+        supported = ", ".join(sorted(validating.TYPES))
+        message = f"Unsupported value: {schema['type']!r}: supported values: {supported}"
+        yield Cause("FieldValueNotSupported", message, f"{path}.type")
+    for name in ("required", "enum", "allOf", "anyOf", "oneOf", "x-kubernetes-list-map-keys"):
+        if not isinstance(schema.get(name, []), list):
+            yield Cause("FieldValueInvalid", "Invalid value: must be a list", f"{path}.{name}")
+    inner = schema.get("properties", {})
+    if not isinstance(inner, dict):
+        yield Cause("FieldValueInvalid", "Invalid value: must be an object", f"{path}.properties")
+        return
+    for name, one in inner.items():
+        yield from _bad_schema(one, f"{path}.properties[{name}]")
+    for name in ("items", "additionalProperties"):
+        if not isinstance(schema.get(name, True), bool):
+            yield from _bad_schema(schema[name], f"{path}.{name}")
 
 
 def established(definition: Json, now: str) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from budaiscaler.domain import merge_patches
 from budaiscaler.playground.apiserver import failures, patching, strategic
 from budaiscaler.playground.apiserver.kinds import Kind
 from budaiscaler.playground.apiserver.shapes import Shape
@@ -32,7 +33,7 @@ def apply(shown: Any, patch: Any, content_type: str, shape: Shape) -> Any:
     """
     try:
         if content_type == MERGE:
-            return patching.merge(shown, patch)
+            return merge_patches.apply(shown, patch)
         if content_type == STRATEGIC:
             return strategic.merge(shown, patch, shape)
         if content_type == JSON and isinstance(patch, list):

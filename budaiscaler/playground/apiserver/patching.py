@@ -1,4 +1,4 @@
-"""Merge patches (RFC 7386) and JSON patches (RFC 6902), pure: the document is not changed."""
+"""JSON patches (RFC 6902), pure: the document is not changed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,6 @@ class PatchError(ValueError):
 
 class RefusedTestError(PatchError):
     """The `test` of a JSON patch does not hold."""
-
-
-def merge(document: Any, patch: Any) -> Any:
-    """Apply a merge patch: null removes, objects merge, everything else replaces."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    merged = dict(document) if isinstance(document, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge(merged.get(name), value)
-    return merged
 
 
 def apply_json(document: Any, steps: Sequence[Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from budaiscaler.kube.port import Json
 from budaiscaler.playground.apiserver.failures import Cause
 
-_TYPES: dict[str, Callable[[Any], bool]] = {
+TYPES: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
@@ -61,7 +61,7 @@ def _violated_type(value: Any, schema: Json) -> str:
         is_either = isinstance(value, int | str) and not isinstance(value, bool)
         return "" if is_either else "integer,string"
     wanted: str = schema.get("type", "")
-    if not wanted or _TYPES[wanted](value):
+    if not wanted or TYPES[wanted](value):
         return ""
     return schema.get("format", wanted) if isinstance(value, float) else wanted
 

@@ -43,7 +43,7 @@ class HpaLoop:
     """All HPAs, each synced every 15 s of the story.
 
     Attributes:
-        kube: the API server, by HTTP: its own clients do not see the aggregation layer.
+        kube: the API server, which hands on what aggregated ones answer.
         clock: of the story.
         recorder: for events on HPAs.
         ready: counts the ready pods of a workload by namespace and name.

@@ -35,7 +35,6 @@ class Kubelet:
         starts: how long pods take.
         now: time of the story.
         answers: whether a server answers at an address, as a readiness probe asks.
-        room: pods that the nodes have room for; None for any number.
         is_in_a_hurry: whether pods that are placed now are ready at once.
     """
 
@@ -44,7 +43,6 @@ class Kubelet:
     starts: Starts
     now: Callable[[], datetime]
     answers: Callable[[str], bool] = lambda _: True
-    room: int | None = None
     is_in_a_hurry: bool = False
     _addresses: Iterator[IPv4Address] = field(init=False)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
@@ -63,15 +61,9 @@ class Kubelet:
         pods = [
             pod for pod in (await self.kube.get(PODS.collection()))["items"] if podlook.is_live(pod)
         ]
-        placed = sum(1 for pod in pods if pod["spec"].get("nodeName"))
         for pod in pods:
-            if pod["spec"].get("nodeName"):
-                continue
-            if self.room is not None and placed >= self.room:
-                await self._tell_of_no_room(pod, now)
-                continue
-            await self._place(pod, now)
-            placed += 1
+            if not pod["spec"].get("nodeName"):
+                await self._place(pod, now)
         live = {pod["metadata"]["uid"] for pod in pods}
         self._ready_at = {uid: at for uid, at in self._ready_at.items() if uid in live}
         for pod in pods:
@@ -95,11 +87,6 @@ class Kubelet:
         ip = (pod.get("status") or {}).get("podIP") or str(next(self._addresses))
         status = objects.running(pod, node=node, ip=ip, ready=ready, now=at)
         await self._patch(objects.path(PODS, pod, "status"), {"status": status})
-
-    async def _tell_of_no_room(self, pod: Json, now: datetime) -> None:
-        if not podlook.is_unschedulable(pod):
-            body = {"status": objects.unschedulable(now)}
-            await self._patch(objects.path(PODS, pod, "status"), body)
 
     async def _patch(self, path: str, body: Json) -> None:
         try:

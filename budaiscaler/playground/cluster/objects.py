@@ -142,22 +142,6 @@ def running(raw: Json, *, node: str, ip: str, ready: bool, now: datetime) -> Jso
     }
 
 
-def unschedulable(now: datetime) -> Json:
-    """The status of a pod for which no node has room."""
-    return {
-        "phase": "Pending",
-        "conditions": [
-            {
-                "type": "PodScheduled",
-                "status": "False",
-                "reason": "Unschedulable",
-                "message": "0 nodes are available: there is no room for another GPU",
-                "lastTransitionTime": times.rfc3339(now),
-            }
-        ],
-    }
-
-
 def _condition(before: Mapping[str, Json], kind: str, status: str, now: datetime) -> Json:
     old = before.get(kind)
     if old is not None and old["status"] == status:

@@ -24,9 +24,7 @@ def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
             {
                 "name": name,
                 "strategy": str(strategy),
-                **_of(play.workloads[name].account),
-                "decisions": log.decisions[name],
-                "errors": log.scaler_errors[name],
+                **_of(play.workloads[name].account, log.decisions[name], log.scaler_errors[name]),
             }
             for name, strategy in SCALERS.items()
         ],
@@ -38,13 +36,7 @@ def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
 
 def of_twin(twin: Twin) -> dict[str, Any]:
     """The same of the twin."""
-    return {
-        "name": TWIN,
-        "strategy": "HPA",
-        **_of(twin.account),
-        "decisions": twin.rescales,
-        "errors": 0,
-    }
+    return {"name": TWIN, "strategy": "HPA", **_of(twin.account, twin.rescales, 0)}
 
 
 def table(summary: dict[str, Any]) -> str:
@@ -69,13 +61,15 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join((*lines, f"{summary['events']} events, {summary['errors']} errors"))
 
 
-def _of(account: Account) -> dict[str, Any]:
+def _of(account: Account, decisions: int, errors: int) -> dict[str, Any]:
     return {
         "replicas": {
             "min": account.replicas_min,
             "max": account.replicas_max,
             "last": account.replicas_last,
         },
+        "decisions": decisions,
+        "errors": errors,
         "replicaHours": round(account.replica_hours, 3),
         "cost": round(account.cost(PRICE_PER_HOUR), 2),
         "overTarget": round(account.over_target_minutes, 2),

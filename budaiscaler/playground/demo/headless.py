@@ -22,7 +22,7 @@ async def run(options: Options, *, as_json: bool, out: TextIO, told: TextIO) -> 
         told: where events go.
 
     Raises:
-        PlaygroundError: it could not go on.
+        ExceptionGroup: of a PlaygroundError: it could not go on.
     """
     async with stage.opened(options) as on:
         news = News(on.kube)

@@ -54,12 +54,11 @@ class Incidents:
         try:
             deployment = await self.kube.get(DEPLOYMENTS.item(NAMESPACE, name))
         except NotFoundError:
-            return  # the watcher has deleted it
+            return  # somebody with kubectl was here
         template = deployment["spec"]["template"]
         annotations = (template.get("metadata") or {}).get("annotations") or {}
         revision = int(annotations.get(REVISION, "1")) + 1
         body: Json = {
             "spec": {"template": {"metadata": {"annotations": {REVISION: str(revision)}}}}
         }
-        with contextlib.suppress(NotFoundError):
-            await self.kube.patch(objects.path(DEPLOYMENTS, deployment), body, PatchType.MERGE)
+        await self.kube.patch(objects.path(DEPLOYMENTS, deployment), body, PatchType.MERGE)

@@ -144,7 +144,8 @@ class Play:
                 workload.fleet.follow(())
                 workload.pods = 0
             deployment = self.machinery.deployments.objects.get((NAMESPACE, name))
-            workload.asked = 0 if deployment is None else int(deployment["spec"].get("replicas", 1))
+            spec = deployment["spec"] if deployment is not None else {"replicas": 0}
+            workload.asked = int(spec.get("replicas", 1))
         await self.servers.follow(self._with_leaving(by_address))
 
     def _with_leaving(self, by_address: dict[str, Server]) -> dict[str, Server]:

@@ -12,11 +12,10 @@ import json
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from budaiscaler.domain.errors import PlaygroundError
 
@@ -36,17 +35,13 @@ class Log:
         decisions: changed decisions, by the name of the scaler.
         scaler_errors: errors about a scaler, by its name.
         errors: all errors.
-        warnings: all warnings.
-        listener: hears of every line.
     """
 
     decisions: Counter[str] = field(default_factory=Counter)
     scaler_errors: Counter[str] = field(default_factory=Counter)
     errors: int = 0
-    warnings: int = 0
-    listener: Callable[[str, Mapping[str, Any]], None] = lambda _, __: None
 
-    def take(self, server: str, line: str) -> None:
+    def take(self, line: str) -> None:
         """Count one line; what is no JSON is a traceback, or a library's last words."""
         try:
             told = json.loads(line)
@@ -60,8 +55,6 @@ class Log:
         if level in _ERRORS:
             self.errors += 1
             self.scaler_errors[str(name)] += name is not None
-        self.warnings += level == "warning"
-        self.listener(server, told)
 
 
 @dataclass(slots=True)
@@ -118,7 +111,7 @@ class Server:
                 break
             text = line.decode(errors="replace").rstrip()
             self._last.append(text[:LONGEST_WORDS])
-            self.log.take(self.name, text)
+            self.log.take(text)
         await process.wait()
         self._ended.set()
 

@@ -41,7 +41,7 @@ from budaiscaler.runtime import clock as clocks
 from budaiscaler.runtime.clock import Clock, Story
 
 LOOPBACK = "127.0.0.1"
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.05
 LEASE = ("--lease-retry-period=0.25s", "--lease-renew-deadline=5s", "--lease-duration=8s")
 """There are no other copies to wait for, and the first word of a leader comes with a renewal."""
@@ -79,7 +79,7 @@ class Stage:
         """Wait for the servers, and let the story go on for as long as was asked for.
 
         Raises:
-            PlaygroundError: a server ended by itself, or does not get ready.
+            ExceptionGroup: of a PlaygroundError: a server ended by itself, or does not get ready.
         """
         async with asyncio.TaskGroup() as group:
             watches = [group.create_task(server.watch()) for server in self.servers]

@@ -109,7 +109,7 @@ async def run(options: Options, live: Live) -> str:
         What it came to, for people.
 
     Raises:
-        PlaygroundError: it could not go on.
+        ExceptionGroup: of a PlaygroundError: it could not go on.
     """
     async with stage.opened(options) as on:
         watch = Watch(on, News(on.kube))

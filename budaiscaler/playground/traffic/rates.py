@@ -18,11 +18,6 @@ def steady(requests_per_s: float) -> Rate:
     return lambda _: requests_per_s
 
 
-def ramp(low: float, high: float, *, until_s: float) -> Rate:
-    """From low to high in a line, and high from then on."""
-    return lambda at_s: low + (high - low) * min(1.0, max(0.0, at_s / until_s))
-
-
 def diurnal(low: float, high: float, *, begins_at_s: float = 6 * 3600.0) -> Rate:
     """A day: lowest at four in the night, highest at four in the afternoon.
 

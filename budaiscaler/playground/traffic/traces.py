@@ -35,11 +35,6 @@ class Trace:
     shape: Shape
 
     @property
-    def length_s(self) -> float:
-        """How long it is."""
-        return len(self.per_minute) * MINUTE_S
-
-    @property
     def peak_per_s(self) -> float:
         """Requests a second in its busiest minute."""
         return max(self.per_minute) / MINUTE_S

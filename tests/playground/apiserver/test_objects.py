@@ -76,9 +76,9 @@ async def test_plain_text_of_a_secret_is_coded(world: World) -> None:
 @pytest.mark.parametrize(
     ("resource", "body", "field"),
     [
-        pytest.param(HPAS, {"spec": {"maxReplicas": 1}}, "spec.scaleTargetRef.kind", id="hpa"),
+        pytest.param(HPAS, {"spec": {"maxReplicas": 1}}, "spec.scaleTargetRef", id="hpa"),
         pytest.param(DEPLOYMENTS, {"spec": {}}, "spec.template", id="deployment"),
-        pytest.param(PODS, {}, "spec.containers", id="pod"),
+        pytest.param(PODS, {"spec": {}}, "spec.containers", id="pod"),
         pytest.param(API_SERVICES, {"spec": {"group": "a"}}, "spec.version", id="api-service"),
         pytest.param(
             API_SERVICES,

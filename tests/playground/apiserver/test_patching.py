@@ -1,4 +1,4 @@
-"""Patches: RFC 7386, RFC 6902, and the strategic ones of built-in kinds."""
+"""Patches: RFC 6902, and the strategic ones of built-in kinds."""
 
 from __future__ import annotations
 
@@ -6,49 +6,10 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from budaiscaler.playground.apiserver import patching, strategic
 from budaiscaler.playground.apiserver.patching import PatchError, RefusedTestError
 from budaiscaler.playground.apiserver.shapes import Shape
-
-plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
-    max_leaves=12,
-)
-objects = st.dictionaries(st.text(max_size=2), plain, max_size=4)
-
-
-@pytest.mark.parametrize(
-    ("document", "patch", "wanted"),
-    [
-        pytest.param({"a": "b"}, {"a": "c"}, {"a": "c"}, id="replace"),
-        pytest.param({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}, id="add"),
-        pytest.param({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}, id="remove"),
-        pytest.param({"a": ["b"]}, {"a": "c"}, {"a": "c"}, id="list-by-text"),
-        pytest.param({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}, id="deep"),
-        pytest.param({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}, id="lists-are-whole"),
-        pytest.param({"a": "foo"}, None, None, id="null"),
-        pytest.param({"e": None}, {"a": 1}, {"e": None, "a": 1}, id="null-in-the-document-stays"),
-        pytest.param([1, 2], {"a": "b", "c": None}, {"a": "b"}, id="list-by-object"),
-        pytest.param({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}, id="nulls-make-nothing"),
-    ],
-)
-def test_merge_patch(document: Any, patch: Any, wanted: Any) -> None:
-    """The examples of RFC 7386."""
-    before = copy.deepcopy(document)
-
-    assert patching.merge(document, patch) == wanted
-    assert document == before
-
-
-@given(document=objects, patch=objects)
-def test_a_merge_patch_applied_twice_is_the_same(document: Any, patch: Any) -> None:
-    """What it says is a state, not a step."""
-    once = patching.merge(document, patch)
-    assert patching.merge(once, patch) == once
 
 
 @pytest.mark.parametrize(

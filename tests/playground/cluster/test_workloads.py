@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from budaiscaler.domain import times
-from budaiscaler.kube import pods as podlook
 from budaiscaler.kube.port import Json, PatchType
 from budaiscaler.kube.resources import DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS
 from budaiscaler.playground.cluster import objects
@@ -144,20 +143,6 @@ async def test_a_stateful_set_names_its_pods(world: World) -> None:
     await world.kube.patch(path, {"spec": {"replicas": 1}}, PatchType.MERGE)
     await world.passes()
     assert [pod["metadata"]["name"] for pod in await world.pods()] == ["db-0"]
-
-
-async def test_where_there_is_no_room_pods_wait(world: World) -> None:
-    """They are told unschedulable, as a scheduler does, and placed once there is room."""
-    world.kubelet.room = 2
-    await world.add("chat", 3)
-    await world.passes()
-
-    waiting = [pod for pod in await world.pods("chat") if podlook.is_unschedulable(pod)]
-    assert len(waiting) == 1
-    world.kubelet.room = 3
-    await world.passes()
-    await world.passes(after_s=200)
-    assert await world.ready("chat") == 3
 
 
 async def test_a_pod_is_ready_when_its_server_answers(world: World) -> None:

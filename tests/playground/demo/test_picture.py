@@ -32,7 +32,7 @@ def words(svg: str) -> str:
     return text.replace("&#160;", " ")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_they_are_made_of_a_run(tmp_path: Path) -> None:
     """A shorter run, with the same seed, shows the same things as those that are committed."""
     options = Options(tmp_path, speed=60.0, seed=1, duration_s=3.0)

@@ -19,8 +19,8 @@ def test_decisions_are_counted_by_scaler() -> None:
     """Those that changed: only they are logged."""
     log = Log()
     for name in ("chat", "chat", "code"):
-        log.take("adapter", line(event="decision", name=name))
-    log.take("adapter", line(event="leader_elected", lease="budaiscaler-adapter"))
+        log.take(line(event="decision", name=name))
+    log.take(line(event="leader_elected", lease="budaiscaler-adapter"))
 
     assert log.decisions == {"chat": 2, "code": 1}
     assert log.errors == 0
@@ -29,13 +29,13 @@ def test_decisions_are_counted_by_scaler() -> None:
 def test_errors_are_counted_and_those_about_a_scaler_are_its_own() -> None:
     """A warning is none, and what is no JSON counts as nothing."""
     log = Log()
-    log.take("controller", line(level="error", event="report_failed", name="chat"))
-    log.take("controller", line(level="error", event="cannot_start"))
-    log.take("controller", line(level="warning", name="chat"))
-    log.take("controller", "Traceback (most recent call last):")
-    log.take("controller", "[1, 2]")
+    log.take(line(level="error", event="report_failed", name="chat"))
+    log.take(line(level="error", event="cannot_start"))
+    log.take(line(level="warning", name="chat"))
+    log.take("Traceback (most recent call last):")
+    log.take("[1, 2]")
 
-    assert (log.errors, log.warnings) == (2, 1)
+    assert log.errors == 2
     assert log.scaler_errors["chat"] == 1
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
-WITHIN_S = 60
+WITHIN_S = 100
 _CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 

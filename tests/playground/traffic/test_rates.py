@@ -20,13 +20,6 @@ def test_a_day_has_one_night_and_one_peak() -> None:
     assert rate(10 * 3600) == pytest.approx(rate(34 * 3600))
 
 
-def test_a_ramp_ends() -> None:
-    """From low to high in its time, and high after it."""
-    rate = rates.ramp(2.0, 10.0, until_s=100)
-
-    assert [rate(at_s) for at_s in (-5, 0, 50, 100, 1000)] == [2, 2, 6, 10, 10]
-
-
 def test_a_burst_rises_stays_and_fades() -> None:
     """Nothing before it, its whole height for a while, then less and less."""
     burst = Burst(at_s=60, height=30, rise_s=10, lasts_s=100, decay_s=50)
