@@ -14,7 +14,7 @@ import yaml
 from budaiscaler.cli import files, telling
 from budaiscaler.cli.base import Commands
 from budaiscaler.cli.files import FileError
-from budaiscaler.domain.errors import InvalidInputError
+from budaiscaler.domain.errors import InvalidInputError, NotFoundError
 from budaiscaler.domain.explaining import explanation, flips, ladder, live, observations, subjects
 from budaiscaler.domain.explaining.explanation import Explanation
 from budaiscaler.kube import client, scales
@@ -114,14 +114,24 @@ async def of_live(kube: Kube, namespace: str, name: str, now: datetime) -> Expla
     """Explain the last decision of a live scaler.
 
     Raises:
-        InvalidInputError: it is not decided, or invalid.
+        InvalidInputError: it is not there or not decided, it is invalid, or it has no workload.
         KubeError: it cannot be read.
     """
-    found: Json = await kube.get(BUDAISCALERS.item(namespace, name))
+    try:
+        found: Json = await kube.get(BUDAISCALERS.item(namespace, name))
+    except NotFoundError as error:
+        raise FileError(
+            f"explain: {error}; looked in namespace {namespace}, -n names another"
+        ) from error
     subject = subjects.read(found)
     target = subject.spec.scale_target_ref
     reader = ScaleReader(kube)
-    scale = await reader.read(target.api_version, target.kind, namespace, target.name)
+    try:
+        scale = await reader.read(target.api_version, target.kind, namespace, target.name)
+    except NotFoundError as error:
+        raise FileError(
+            f"explain: the workload of {name} is not there: {error}; check spec.scaleTargetRef"
+        ) from error
     pods = await reader.pods(scale, namespace)
     replicas = scales.count(scale, pods, scales.pods_per_replica(scale, pods))
     return live.explanation(subject, found.get("status") or {}, replicas, now, unit_factor)

@@ -75,7 +75,8 @@ def read_text(name: str) -> str:
         FileError: it cannot be read.
     """
     try:
-        return sys.stdin.read() if name == STDIN else File(name).read_text(encoding="utf-8")
+        # Bytes, since reading as text would lose how lines end, which --update leaves as it is.
+        return sys.stdin.read() if name == STDIN else File(name).read_bytes().decode()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise FileError(f"{name}: cannot be read: {reason}") from error

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from budaiscaler.cli.telling import Outcome
 from budaiscaler.domain.stories.verdicts import Failure
 
-_MINUTE_S = 60
+_MINUTE_S, _HOUR_S = 60, 3600
 
 
 def text(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -83,6 +83,7 @@ def _story(outcome: Outcome) -> dict[str, object]:
 
 
 def _elapsed(seconds: float) -> str:
-    minutes, rest = divmod(seconds, _MINUTE_S)
-    parts = [f"{minutes:g}m"] if minutes else []
-    return "".join([*parts, f"{rest:g}s"] if rest or not parts else parts)
+    hours, rest = divmod(seconds, _HOUR_S)
+    minutes, rest = divmod(rest, _MINUTE_S)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{count:g}{unit}" for count, unit in parts if count) or "0s"

@@ -30,6 +30,25 @@ SCALE_TO_ZERO = "ScaleToZero"
 EXACT_SCALING = "ExactScaling"
 """False where the API server drops an HPA's `tolerance`, so that steps below 10 % do not act."""
 
+TYPES = (
+    READY,
+    ABLE_TO_SCALE,
+    SCALING_ACTIVE,
+    SCALING_LIMITED,
+    UNIT_ASSUMED,
+    PARTIAL_DATA,
+    FALLBACK,
+    PAUSED,
+    CONTESTED,
+    FIELDS_WITHOUT_EFFECT,
+    SIGNAL_WARNING,
+    CAPACITY_AVAILABLE,
+    WITHIN_BUDGET,
+    SCALE_TO_ZERO,
+    EXACT_SCALING,
+)
+"""All that a scaler can have."""
+
 WITHOUT_CHILD = ("ForeignAutoscaler", "ConflictDetected", "PublishOnly", "RecommendOnly")
 """Reasons of `AbleToScale` for which a scaler has no HPA of ours."""
 

@@ -12,7 +12,7 @@ from budaiscaler.domain import times
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Observation, Replicas, State
-from budaiscaler.domain.errors import InvalidInputError, NotFoundError
+from budaiscaler.domain.errors import InvalidInputError
 from budaiscaler.domain.explaining import live, observations
 from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from budaiscaler.evaluator import reporting
@@ -139,6 +139,14 @@ async def test_what_cannot_be_explained(kube: FakeKube, status: Json | None, pro
 
 
 async def test_a_scaler_that_is_not_there(kube: FakeKube) -> None:
-    """The API server's word is passed on."""
-    with pytest.raises(NotFoundError):
+    """The API server's word is passed on, with the namespace, since -n is easily forgotten."""
+    with pytest.raises(InvalidInputError, match="chat not found; looked in namespace ml, -n names"):
+        await explain.of_live(kube, "ml", "chat", NOON)
+
+
+async def test_a_workload_that_is_not_there(kube: FakeKube) -> None:
+    """The error says whose it is, and where its name is written."""
+    put(kube, None)
+    kube.remove(DEPLOYMENTS.item("ml", "chat", "scale"))
+    with pytest.raises(InvalidInputError, match=r"workload of chat .* check spec\.scaleTargetRef"):
         await explain.of_live(kube, "ml", "chat", NOON)

@@ -63,6 +63,13 @@ def test_what_does_not_exits_with_1(stories: str, capsys: pytest.CaptureFixture[
     assert "0 passed, 1 failed" in ran.out
 
 
+def test_hours_are_told_as_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has to divide to find the expectation again that they wrote."""
+    wrong = raw({"at": "2h30m", "desired": 9}, interval="1h", total="4x3")
+    ran = Ran(capsys, "test", write(tmp_path, "a.yaml", {"stories": [wrong]}))
+    assert "desired at 2h30m\n" in ran.out
+
+
 def test_json(stories: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The same for programs."""
     ran = Ran(capsys, "test", stories, "-o", "json")
@@ -85,6 +92,15 @@ def test_junit(stories: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     warning = suites.find("testsuite/testcase/system-out")
     assert warning is not None
     assert "queue has no input" in (warning.text or "")
+
+
+def test_update_keeps_how_lines_end(stories: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of Windows stays one."""
+    Path(stories).write_bytes(STORIES.replace("\n", "\r\n").encode())
+    assert Ran(capsys, "test", stories, "--update").code == 0
+    written = Path(stories).read_bytes()
+    assert written.count(b"\n") == written.count(b"\r\n") > 0
+    assert Ran(capsys, "test", stories).code == 0
 
 
 def test_update_writes_todays_results(stories: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,11 @@ def problems(written: Any) -> list[str]:
         pytest.param({"expect": [{"at": "1m", "desired": "six"}]}, "is no bound", id="no-bound"),
         pytest.param({"expect": [{"at": "1m", "reasons": ["combin"]}]}, "'combine'", id="stage"),
         pytest.param(
+            {"expect": [{"at": "1m", "conditions": {"Pausd": "Absent"}}]},
+            "'Pausd' is no condition",
+            id="condition",
+        ),
+        pytest.param(
             {"expect": [{"at": "1m", "conditions": {"Paused": "yes"}}]}, "write True", id="status"
         ),
         pytest.param(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from budaiscaler.domain import conditions
 from budaiscaler.domain.api import strict
 from budaiscaler.domain.api.base import ApiModel
 from budaiscaler.domain.decision import Stage
@@ -42,6 +43,12 @@ def _truth(text: object) -> str:
     return found
 
 
+def _condition(text: str) -> str:
+    if text not in conditions.TYPES:
+        raise ValueError(f"{text!r} is no condition; known are {', '.join(conditions.TYPES)}")
+    return text
+
+
 def _bound(text: object) -> str:
     try:
         Bound.parse(str(text))
@@ -60,6 +67,7 @@ Seconds = Annotated[strict.Seconds, AfterValidator(_duration)]
 SeriesText = Annotated[str, BeforeValidator(_series)]
 BoundText = Annotated[str, BeforeValidator(_bound)]
 Truth = Annotated[str, BeforeValidator(_truth)]
+ConditionType = Annotated[str, AfterValidator(_condition)]
 
 
 class WorkloadGiven(ApiModel):
@@ -100,7 +108,7 @@ class ExpectationGiven(ApiModel):
     over: Seconds | None = None
     desired: BoundText | None = None
     reasons: tuple[Stage, ...] | None = None
-    conditions: Mapping[str, Truth] | None = None
+    conditions: Mapping[ConditionType, Truth] | None = None
     actions: BoundText | None = None
     cost: BoundText | None = None
 

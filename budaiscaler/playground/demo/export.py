@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,18 @@ def write(directory: Path, options: Options, fields: Mapping[str, Any]) -> None:
     for body in shown.objects(options, fields):
         by_scaler.setdefault(body["metadata"]["name"], []).append(body)
     for name, bodies in by_scaler.items():
-        text = yaml.safe_dump_all(bodies, sort_keys=False)
+        text = yaml.safe_dump_all(map(_copy, bodies), sort_keys=False)
         (directory / f"{name}.yaml").write_text(text)
     heading = f"# budaiscaler test {directory / STORIES}\n"
     stories = {"stories": [story for name in SCALERS for story in _stories(name, options)]}
-    text = yaml.safe_dump(stories, sort_keys=False, width=100)
+    text = yaml.safe_dump(_copy(stories), sort_keys=False, width=100)
     (directory / STORIES).write_text(heading + text)
+
+
+def _copy(body: Json) -> Json:
+    """Copy every part, since one that stands in two places would be written as an alias."""
+    copied: Json = json.loads(json.dumps(body))
+    return copied
 
 
 def _stories(name: str, options: Options) -> list[Json]:

@@ -31,6 +31,7 @@ def test_what_is_shown_is_written_down(tmp_path: Path, name: str) -> None:
         assert deployment["kind"] == "Deployment"
         assert found["metadata"]["name"] == found["spec"]["scaleTargetRef"]["name"] == scaler
         validation.parse_spec(found["spec"])
+    assert not any("&id" in file.read_text() for file in directory.iterdir()), "people read them"
     main.main(["test", str(directory / export.STORIES)])
 
 
