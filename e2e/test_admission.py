@@ -277,6 +277,7 @@ BROKEN_SCHEMA = [
             (f"{SOURCE}.protocolType", "ftp"),
             (f"{SOURCE}.inferenceEngineConfig", {"engineType": "llama"}),
             (f"{SOURCE}.tls", {"caBundle": 5}),
+            (f"{SOURCE}.tls", rules.NOT_ENCODED),
             (f"{SOURCE}.optional", "yes"),
             (f"{SOURCE}.fallback", {"replicas": -1}),
             (f"{SOURCE}.fallback", {"replicas": 1, "behavior": "Dynamic"}),

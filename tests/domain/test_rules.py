@@ -18,7 +18,16 @@ def test_what_makes_sense_is_accepted(raw: dict[str, Any]) -> None:
     assert validation.parse_spec(spec.model_dump(mode="json", by_alias=True)) == spec
 
 
-@pytest.mark.parametrize(("raw", "start"), [*rules.BROKEN, *rules.TOLD_LATER])
+@pytest.mark.parametrize(
+    ("raw", "start"),
+    [
+        *rules.BROKEN,
+        *rules.TOLD_LATER,
+        pytest.param(
+            rules.of_source(tls=rules.NOT_ENCODED), "tls.caBundle must", id="ca-not-encoded"
+        ),
+    ],
+)
 def test_what_breaks_a_rule_is_told_by_it_alone(raw: dict[str, Any], start: str) -> None:
     """One mistake is one sentence, which says where it is and what to write instead."""
     with pytest.raises(InvalidSpecError) as caught:
