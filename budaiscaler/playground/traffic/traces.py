@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def read(file: Path) -> Trace:
     try:
         with gzip.open(file, "rt") if file.suffix == ".gz" else file.open() as text:
             return _parse(csv.DictReader(text), str(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"--trace {file}: it cannot be read: {error}") from error
 
 

@@ -72,6 +72,24 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         traces.read(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("cut", [pytest.param(20, id="cut-off"), pytest.param(3, id="heading")])
+def test_a_file_that_is_half_there(tmp_path: Path, cut: int) -> None:
+    """A download that broke off, say."""
+    whole = write(tmp_path / "whole.csv.gz", "minute,requests\n0,60\n" * 9)
+    half = tmp_path / "half.csv.gz"
+    half.write_bytes(whole.read_bytes()[:cut])
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        traces.read(half)
+
+
+def test_a_file_that_is_damaged(tmp_path: Path) -> None:
+    """The bytes of another file, say, behind the right heading."""
+    file = write(tmp_path / "trace.csv.gz", "minute,requests\n0,60\n")
+    file.write_bytes(file.read_bytes()[:10] + b"\xff" * 40)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        traces.read(file)
+
+
 def test_the_trace_of_a_large_service_is_thinned(tmp_path: Path) -> None:
     """Its peak needs a good half of the replicas there may be; a small one is replayed whole."""
     large = traces.read(write(tmp_path / "large.csv", "minute,requests\n0,60000\n1,120000\n"))
