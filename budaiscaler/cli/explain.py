@@ -38,7 +38,9 @@ def register(commands: Commands) -> None:
     parser.add_argument("-n", "--namespace", default="default", help="of it; default: default")
     parser.add_argument("--kubeconfig", help="default: $KUBECONFIG, else ~/.kube/config")
     parser.add_argument("-f", "--file", metavar="FILE", help="the scaler, as YAML; - reads stdin")
-    parser.add_argument("--observation", metavar="FILE", help="what it sees, as YAML")
+    parser.add_argument(
+        "--observation", metavar="FILE", help="what it sees, as YAML; - reads stdin"
+    )
     parser.add_argument(
         "-o",
         "--output",

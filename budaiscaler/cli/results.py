@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from budaiscaler.cli.telling import Outcome
 from budaiscaler.domain.stories.verdicts import Failure
 
-_MINUTE_S, _HOUR_S = 60, 3600
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 
 def text(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -83,7 +83,8 @@ def _story(outcome: Outcome) -> dict[str, object]:
 
 
 def _elapsed(seconds: float) -> str:
-    hours, rest = divmod(seconds, _HOUR_S)
+    days, rest = divmod(seconds, _DAY_S)
+    hours, rest = divmod(rest, _HOUR_S)
     minutes, rest = divmod(rest, _MINUTE_S)
-    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
     return "".join(f"{count:g}{unit}" for count, unit in parts if count) or "0s"

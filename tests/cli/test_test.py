@@ -63,11 +63,13 @@ def test_what_does_not_exits_with_1(stories: str, capsys: pytest.CaptureFixture[
     assert "0 passed, 1 failed" in ran.out
 
 
-def test_hours_are_told_as_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_times_are_told_in_their_largest_units(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Nobody has to divide to find the expectation again that they wrote."""
-    wrong = raw({"at": "2h30m", "desired": 9}, interval="1h", total="4x3")
+    wrong = raw({"at": "26h30m", "desired": 9}, interval="1h", total="4x27")
     ran = Ran(capsys, "test", write(tmp_path, "a.yaml", {"stories": [wrong]}))
-    assert "desired at 2h30m\n" in ran.out
+    assert "desired at 1d2h30m\n" in ran.out
 
 
 def test_json(stories: str, capsys: pytest.CaptureFixture[str]) -> None:

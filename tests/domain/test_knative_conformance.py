@@ -222,10 +222,10 @@ def test_excess_burst_capacity_is_knatives(
         ),
         pytest.param(
             _config(),
-            (4, 62, 90),
+            (4, 62, 71),
             What.PANIC_AVERAGE,
-            "in panic: average of 6 s: 90 / 10 a replica = 9 replicas, at least 2 x the 4 that are "
-            "ready or start",
+            "in panic: average of 6 s: 71 / 10 a replica = 7.1 replicas, rounded up at least 2 x "
+            "the 4 that are ready or start",
             id="panic",
         ),
         pytest.param(

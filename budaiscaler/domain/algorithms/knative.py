@@ -297,7 +297,7 @@ def _panic_step(
     )
     if is_over:
         supply = f"{_standing(replicas)} that are ready or start"
-        message += f", at least {config.panic_threshold:.4g} x the {supply}"
+        message += f", rounded up at least {config.panic_threshold:.4g} x the {supply}"
     return Step(What.PANIC_AVERAGE, replicas.current, ceil(load), message)
 
 

@@ -89,7 +89,8 @@ def _table(rows: Iterable[Row], *, is_wide: bool) -> Table:
     for name in ("scaler", "strategy"):
         table.add_column(name, no_wrap=True)
     for name in ("load", "in flight", "1st token", "ready/now", "wanted", "cost", "over target"):
-        table.add_column(name if is_wide else name.replace(" ", "\n"), justify="right")
+        narrow = name.replace(" ", "\n").replace("/", "/\n")
+        table.add_column(name if is_wide else narrow, justify="right")
     if is_wide:
         table.add_column("why", ratio=1, overflow="ellipsis", no_wrap=True)
     for row in rows:

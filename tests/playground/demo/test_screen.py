@@ -140,3 +140,14 @@ def test_the_reason_is_that_of_the_stage_that_bound() -> None:
     held = {"type": "ScalingActive", "status": "False", "message": "no source has data"}
     assert board.reason({**status, "conditions": [held]}) == ("bounds", "no source has data")
     assert board.reason({}) == ("", "")
+
+
+def test_large_figures_fit_a_usual_terminal() -> None:
+    """No figure and no heading is cut where queues are long."""
+    large = replace(
+        ROW, strategy="BudScaler", load="20", in_flight=6926.0, first_token_s=503.1,
+        ready=20, asked=20, cost=131.25, over_minutes=112.3,
+    )  # fmt: skip
+    table = drawn(replace(VIEW, rows=(large,)), 80).split("largest")[0]
+    assert "20/20" in table
+    assert "…" not in table
