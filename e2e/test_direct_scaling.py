@@ -1,5 +1,6 @@
 """Stories of BudScaler and KPA: the controller scales by itself, and no HPA is there."""
 
+import json
 from typing import Any, Final
 
 from budaiscaler.kube.resources import BUDAISCALERS, HPAS
@@ -91,7 +92,7 @@ def test_a_controller_that_is_killed_forgets_no_policy(story: Story) -> None:
     policy = {"type": "Pods", "value": 2, "periodSeconds": 1800}
     story.create(_scaler(story, behavior={"scaleUp": {"policies": [policy]}}))
     story.wait_for_ready(4, timeout_s=SCALED_S)
-    before = story.current()["status"]["decisionState"]
+    before = json.loads(story.current()["status"]["decisionState"])
     controller = story.running.controller
     with story.replicas() as replicas:
         controller.daemon.restart(hard=True)
@@ -99,7 +100,7 @@ def test_a_controller_that_is_killed_forgets_no_policy(story: Story) -> None:
         story.set_load(140)
         story.wait_for(
             BUDAISCALERS.item(story.namespace, "chat"),
-            lambda found: found["status"]["decisionState"]["at"] > before["at"],
+            lambda found: json.loads(found["status"]["decisionState"])["at"] > before["at"],
             "a state of the new leader",
             timeout_s=90,
         )

@@ -61,14 +61,14 @@ class _Written(ApiModel):
     target: str
     state: State | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_text(self) -> str:
         """Write it down, without what an empty state has."""
         raw = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {"version": self.version, **raw}
+        return json.dumps({"version": self.version, **raw}, separators=(",", ":"))
 
 
-def to_json(state: State, target: ScaleTargetRef, at: datetime) -> dict[str, Any]:
-    """Write a state down.
+def to_text(state: State, target: ScaleTargetRef, at: datetime) -> str:
+    """Write a state down, in one line: whoever describes a scaler is not to scroll past it.
 
     What is too large is thinned, such that nobody decides lower by what is left than by the whole.
 
@@ -78,17 +78,17 @@ def to_json(state: State, target: ScaleTargetRef, at: datetime) -> dict[str, Any
         at: time of that decision.
 
     Returns:
-        At most `MAX_BYTES` of JSON without spaces.
+        At most `MAX_BYTES` of JSON without spaces, in ASCII.
     """
     tries = (
-        _Written(at=at, target=_name(target), state=less).to_json()
+        _Written(at=at, target=_name(target), state=less).to_text()
         for less in _less_and_less(state, at)
     )
-    return next(raw for raw in tries if len(json.dumps(raw, separators=(",", ":"))) <= MAX_BYTES)
+    return next(text for text in tries if len(text) <= MAX_BYTES)
 
 
 def restored(
-    raw: Any,
+    text: Any,
     target: ScaleTargetRef,
     replicas: Replicas,
     now: datetime,
@@ -99,14 +99,14 @@ def restored(
     """Take over what was written down, so that nothing is decided lower than without a restart.
 
     Args:
-        raw: what stands in the status, which somebody may have edited.
+        text: what stands in the status, which somebody may have edited.
         target: of the spec as it is now.
         replicas: as they are now.
         now: time of the first decision from here on.
         interval_s: between two decisions.
         anew: to begin with where nothing can be taken over; left out, an empty one.
     """
-    written = _read(raw)
+    written = _read(text)
     if (
         written is None
         or written.state is None
@@ -191,9 +191,11 @@ def _name(target: ScaleTargetRef) -> str:
     return f"{target.api_version}/{target.kind}/{target.name}"
 
 
-def _read(raw: Any) -> _Written | None:
+def _read(text: Any) -> _Written | None:
+    if not isinstance(text, str):
+        return None
     try:
-        return _Written.model_validate(raw)
+        return _Written.model_validate_json(text)
     except ValidationError:
         return None
 

@@ -61,8 +61,8 @@ class Memory:
     def decision_state(self) -> dict[str, Any]:
         """What the next leader is to know, as a part of a status; empty where nothing is known."""
         if self.target is not None and self.decided_at is not None:
-            raw = decision_state.to_json(self.state, self.target, self.decided_at)
-            return {restoring.DECISION_STATE: raw}
+            text = decision_state.to_text(self.state, self.target, self.decided_at)
+            return {restoring.DECISION_STATE: text}
         return {} if self.taken_over is None else {restoring.DECISION_STATE: self.taken_over}
 
 

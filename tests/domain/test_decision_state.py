@@ -23,12 +23,12 @@ FEW = samples.total(name="queue")
 
 def _written(state: State, at: datetime = NOON) -> Any:
     """As it comes back from an API server."""
-    return json.loads(json.dumps(decision_state.to_json(state, CHAT, at)))
+    return json.loads(decision_state.to_text(state, CHAT, at))
 
 
 def _restored(raw: Any, now: datetime = NOON, *, current: int = 8, ready: int = 8) -> State:
     replicas = Replicas(current, ready)
-    return decision_state.restored(raw, CHAT, replicas, now, interval_s=15)
+    return decision_state.restored(json.dumps(raw), CHAT, replicas, now, interval_s=15)
 
 
 def _interrupted(story: Story, current: int, *, for_s: float) -> None:
@@ -74,7 +74,7 @@ def test_a_prewarm_is_read_back() -> None:
 def test_it_is_written_as_apis_write() -> None:
     """Versioned, camelCase, and nothing but what differs from an empty one."""
     state = State(recommended_load=4.25, asked=4, good_at=NOON, activity=Activity(NOON is not None))
-    assert decision_state.to_json(state, CHAT, NOON) == {
+    assert _written(state) == {
         "version": 1,
         "at": NOON.timestamp(),
         "target": "apps/v1/Deployment/chat",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -47,16 +46,14 @@ class Run:
     def written(self) -> str:
         """What stands in the status after this decision."""
         target = self.spec.scale_target_ref
-        return json.dumps(
-            decision_state.to_json(self.state, target, self.now), separators=(",", ":")
-        )
+        return decision_state.to_text(self.state, target, self.now)
 
 
 def _restarted(run: Run, written: str, next_look: Look) -> Run:
     """Another run of the same, as of the time of `run`, that knows what was written."""
     now = run.now + timedelta(seconds=next_look.after_s)
     state = decision_state.restored(
-        json.loads(written),
+        written,
         run.spec.scale_target_ref,
         next_look.seen.replicas,
         now,

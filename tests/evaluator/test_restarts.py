@@ -60,7 +60,7 @@ def _replicas(world: World) -> int:
 
 
 def _written(world: World) -> Any:
-    return world.status("chat")["decisionState"]
+    return json.loads(world.status("chat")["decisionState"])
 
 
 @BOTH
@@ -138,7 +138,8 @@ async def test_a_fallback_comes_in_time_whoever_leads(world: World) -> None:
     "state",
     [
         pytest.param("junk", id="a-text"),
-        pytest.param({"version": 1, "at": 1e12, "target": "x"}, id="of-the-future"),
+        pytest.param({"version": 1}, id="an-object"),
+        pytest.param('{"version": 1, "at": 1e12, "target": "x"}', id="of-the-future"),
         pytest.param(None, id="gone"),
     ],
 )

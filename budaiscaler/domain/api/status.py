@@ -6,9 +6,9 @@ manager; `conditions` is a list-map by type, so each also owns its own condition
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from budaiscaler.domain.api.base import TIME, ApiModel
 from budaiscaler.domain.api.status_features import (
@@ -159,17 +159,11 @@ class ScalerStatus(ApiModel):
         ),
     ] = None
     decision_state: Annotated[
-        dict[str, Any] | None,
-        WithJsonSchema(
-            {
-                "type": "object",
-                "x-kubernetes-map-type": "atomic",
-                "x-kubernetes-preserve-unknown-fields": True,
-            }
-        ),
+        str | None,
         Field(
-            description="What the evaluator has to remember when its leader changes; versioned, at "
-            "most 4 KiB, and for nobody else."
+            max_length=4096,
+            description="What the evaluator has to remember when its leader changes, as JSON; "
+            "versioned, and for nobody else.",
         ),
     ] = None
     gpu_status: Annotated[

@@ -6,7 +6,6 @@ it. An edit or a pause is decided on at once, as the servers do.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -92,7 +91,7 @@ class _Told:
     state: State
     hpa: HpaState
     decided_at: datetime
-    written: Mapping[str, Any] | None = None
+    written: str | None = None
 
     @classmethod
     def begun(cls, story: Story, child: Child, factor: Factor) -> _Told:
@@ -194,8 +193,7 @@ class _Told:
     def _restart(self) -> None:
         """Write the state down as a status has it: what else was remembered is gone."""
         target = self.subject.spec.scale_target_ref
-        written = decision_state.to_json(self.state, target, self.decided_at)
-        self.written = json.loads(json.dumps(written))
+        self.written = decision_state.to_text(self.state, target, self.decided_at)
 
     def _taken_over(self, replicas: Replicas, now: datetime) -> State:
         if self.written is None:
