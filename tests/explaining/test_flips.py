@@ -67,6 +67,10 @@ def told(*sources: Json, current: int, readings: Json, **fields: Any) -> list[st
             id="in-the-unit-of-the-source",
         ),
         pytest.param(
+            [CACHE, level()], 4, {"gpu_cache_usage_perc": 0.4, "usage": 105}, {},
+            ["7 needs usage >= 114", "5 needs usage <= 91"], id="no-cache-is-fuller-than-full",
+        ),
+        pytest.param(
             [level()], 4, {"usage": 70},
             {"gpuConfig": {"enabled": True, "gpuMemoryThreshold": 80, "gpuComputeThreshold": 80},
              "gpu": {"memory": 60, "compute": 40}},

@@ -20,6 +20,10 @@ from budaiscaler.domain.readings import Observed, Reading
 MOST = 1e12
 """No reading that matters is larger."""
 
+WHOLE_PERCENT = 100.0
+_WHOLES = {100.0: 1.0, 0.01: WHOLE_PERCENT}
+"""The most of a share, by what makes its unit that of the target: no cache is fuller than full."""
+
 HALVINGS = 60
 DIGITS = 9
 CLOSE = 0.01
@@ -66,7 +70,7 @@ def find(explanation: Explanation, factor: Factor) -> Iterator[Flip]:
             return replace(seen, readings={**seen.readings, key: told})
 
         value = found.value / unit if isinstance(found, Reading) else None
-        yield from _of_one(explanation, key, value, with_reading)
+        yield from _of_one(explanation, key, value, with_reading, _WHOLES.get(unit, MOST))
     if isinstance(seen.gpu, GpuReading):
         yield from _of_gpus(explanation, seen.gpu)
 
@@ -78,13 +82,15 @@ def _of_gpus(explanation: Explanation, gpu: GpuReading) -> Iterator[Flip]:
         def with_memory(value: float) -> Observation:
             return replace(seen, gpu=replace(gpu, memory=_told(gpu.memory, value)))
 
-        yield from _of_one(explanation, "gpu.memory", gpu.memory.value, with_memory)
+        yield from _of_one(explanation, "gpu.memory", gpu.memory.value, with_memory, WHOLE_PERCENT)
     if isinstance(gpu.compute, Reading):
 
         def with_compute(value: float) -> Observation:
             return replace(seen, gpu=replace(gpu, compute=_told(gpu.compute, value)))
 
-        yield from _of_one(explanation, "gpu.compute", gpu.compute.value, with_compute)
+        yield from _of_one(
+            explanation, "gpu.compute", gpu.compute.value, with_compute, WHOLE_PERCENT
+        )
 
 
 def _of_one(
@@ -92,6 +98,7 @@ def _of_one(
     name: str,
     value: float | None,
     with_reading: Callable[[float], Observation],
+    most: float,
 ) -> Iterator[Flip]:
     desired = explanation.decision.desired_replicas
 
@@ -100,7 +107,6 @@ def _of_one(
         return decide(spec, with_reading(tried), state, explanation.now)[0].desired_replicas
 
     start = 0.0 if value is None else value
-    most = 100.0 if name.startswith("gpu.") else MOST
     up = _up(ask, start, most, desired)
     if up is not None:
         yield Flip(name, up, is_up=True, desired=ask(up))
