@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import time
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +15,9 @@ from budaiscaler.domain.readings import Reading
 from budaiscaler.sources.gpu.nvml import NvmlGpus
 from tests import samples
 from tests.domain.deciding import Story
+from tests.hardware.loads import load
 from tests.sources.gpus import pod, request
 
-LOAD = Path(__file__).with_name("cuda_load.py")
 MOVES_WITHIN_S = 15.0
 """NVML averages utilisation over up to a second, and a context takes some to open."""
 
@@ -68,22 +64,6 @@ def witness() -> Iterator[tuple[str, float, float]]:
     for line in told.splitlines():
         model, used, total = line.split(", ")
         yield model, float(used), float(total)
-
-
-@asynccontextmanager
-async def load(gib: int, *how: str) -> AsyncIterator[None]:
-    """A process that holds that much of the first GPU."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(LOAD), str(gib), *how, stdin=PIPE, stdout=PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        assert await process.stdout.readline() == b"holding\n"
-        yield
-    finally:
-        process.stdin.close()
-        await process.wait()
 
 
 async def test_it_tells_of_the_gpus_that_the_drivers_tool_tells_of(gpus: NvmlGpus) -> None:

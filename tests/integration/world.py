@@ -36,7 +36,7 @@ from budaiscaler.kube.resources import BUDAISCALERS, DEPLOYMENTS, LEASES
 from budaiscaler.playground import manifests
 from budaiscaler.playground.apiserver import EmbeddedApiServer
 from budaiscaler.playground.cluster.hpa_loop import HpaLoop
-from budaiscaler.playground.cluster.kubelet import Kubelet
+from budaiscaler.playground.cluster.kubelet import PODS_A_NODE, Kubelet
 from budaiscaler.playground.cluster.machinery import Machinery
 from budaiscaler.playground.cluster.starts import Starts
 from budaiscaler.playground.cluster.workloads import WorkloadControllers
@@ -287,7 +287,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(directory: Path) -> AsyncIterator[World]:
+async def world(directory: Path, *, pods_a_node: int = PODS_A_NODE) -> AsyncIterator[World]:
     """Set a cluster up, without our servers, and take it down."""
     loads: dict[str, float] = {"chat": 30.0}
 
@@ -308,15 +308,15 @@ async def world(directory: Path) -> AsyncIterator[World]:
         made = World(api, directory, kube, server, free_port(), loads)
         for collection, body in manifests.installed(made.port):
             await kube.create(collection, body)
-        await stack.enter_async_context(_going(*_surroundings(made)))
+        await stack.enter_async_context(_going(*_surroundings(made, pods_a_node)))
         yield made
 
 
-def _surroundings(made: World) -> Iterator[Coroutine[Any, Any, None]]:
+def _surroundings(made: World, pods_a_node: int) -> Iterator[Coroutine[Any, Any, None]]:
     """What makes pods of Deployments, and replicas of HPAs; and who writes down what came of it."""
     inside = made.api.kube
     kubelet = Kubelet(inside, IPv4Network("127.200.0.0/16"), Starts(0.0), REAL.wall)
-    kubelet.is_in_a_hurry = True
+    kubelet.is_in_a_hurry, kubelet.pods_a_node = True, pods_a_node
     machinery = Machinery(inside, WorkloadControllers(inside), kubelet, REAL)
     yield machinery.run()
 

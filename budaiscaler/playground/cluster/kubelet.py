@@ -36,6 +36,7 @@ class Kubelet:
         now: time of the story.
         answers: whether a server answers at an address, as a readiness probe asks.
         is_in_a_hurry: whether pods that are placed now are ready at once.
+        pods_a_node: how many a node has room for, in the order in which they are made.
     """
 
     kube: Kube
@@ -44,6 +45,7 @@ class Kubelet:
     now: Callable[[], datetime]
     answers: Callable[[str], bool] = lambda _: True
     is_in_a_hurry: bool = False
+    pods_a_node: int = PODS_A_NODE
     _addresses: Iterator[IPv4Address] = field(init=False)
     _ready_at: dict[str, datetime] = field(default_factory=dict)
     _made: Iterator[int] = field(default_factory=itertools.count)
@@ -76,7 +78,7 @@ class Kubelet:
 
     async def _place(self, pod: Json, now: datetime) -> None:
         number = next(self._made)
-        node = f"gpu-{number // PODS_A_NODE}"
+        node = f"gpu-{number // self.pods_a_node}"
         created = times.parse(pod["metadata"].get("creationTimestamp")) or now
         takes_s = 0.0 if self.is_in_a_hurry else self.starts.of(number)
         self._ready_at[pod["metadata"]["uid"]] = created + timedelta(seconds=takes_s)
