@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from budaiscaler.domain import times
+from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.cluster.api import Object
 from e2e.stories import SETTLE_S, Story
 
@@ -62,7 +63,12 @@ def test_a_floor_begins_and_ends(story: Story, strategy: str, fields: dict[str, 
         assert datetime.now(UTC) < begins
         replicas.wait_for(5, timeout_s=until(begins))
         raised_at = datetime.now(UTC)
-        during = story.current()["status"]
+        # Who scales does so first, and reports on it then.
+        during = story.wait_for(
+            BUDAISCALERS.item(story.namespace, "chat"),
+            lambda found: found["status"].get("desiredScale") == 5,
+            "a report of the floor",
+        )["status"]
         replicas.wait_for(2, timeout_s=until(ends))
         fell_at = datetime.now(UTC)
 
