@@ -165,7 +165,6 @@ def playing(
             asked = History(story.api, path, lambda found: int(found["spec"]["replicas"]))
             stack.enter_context(engines)
             fleets.append(Fleet(story, row, engines, stack.enter_context(asked)))
+            # Before its kind goes: of one that is gone, a scaler would tell that it is gone.
+            stack.callback(story.delete, row.name)
         yield tuple(fleets)
-        # Before their kind goes: of one that is gone, a scaler would tell that it is gone.
-        for row in rows:
-            story.delete(row.name)

@@ -10,14 +10,16 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from e2e.cluster import identities, loopback, processes, standing, waiting, workloads
+from e2e.cluster.api import Api
 from e2e.cluster.balancer import Balancer
 from e2e.cluster.components import Component, Settings
 from e2e.cluster.control_plane import ControlPlane
+from e2e.cluster.engines import Engines
 from e2e.cluster.exporter import Exporter
 from e2e.cluster.prometheus import RealPrometheus
 
@@ -194,6 +196,30 @@ def test_prometheus_discovers_pods(
         exporter.set("tokens", 7)
         name = pod["metadata"]["name"]
         prometheus.wait_for_value(f'tokens{{namespace="{namespace}",pod="{name}"}}', 7)
+
+
+def test_engine_moves_with_the_name_of_its_pod() -> None:
+    """The next pod of a StatefulSet has the last one's name, and is answered for where it is."""
+    there = ["127.11.0.1"]
+
+    class Listing:
+        def get(self, path: str) -> Any:
+            metadata = {"name": "model-0", "labels": {"app": "model"}}
+            return {"items": [{"metadata": metadata, "status": {"podIP": there[0]}}]}
+
+    with Engines.of(cast(Api, Listing()), "default", "model", "vllm") as engines:
+        for there[0] in ("127.11.0.1", "127.11.0.2"):
+            waiting.until(
+                lambda: True if is_answered(there[0], engines.port) else None,
+                what=f"an engine at {there[0]}",
+                timeout_s=10,
+            )
+        assert not is_answered("127.11.0.1", engines.port)
+
+
+def is_answered(address: str, port: int) -> bool:
+    """Whether somebody answers there."""
+    return loopback.get(f"http://{address}:{port}")[0] == 200
 
 
 def test_balancer_takes_turns() -> None:

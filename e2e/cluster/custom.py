@@ -54,6 +54,8 @@ _DEFINITION: Final[Object] = {
     },
 }
 _GRANTED: Final[Object] = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
     "metadata": {"name": ROLE, "labels": {"scaler.bud.studio/aggregate-to-targets": "true"}},
     "rules": [
         {"apiGroups": [GROUP], "resources": [f"{FLEETS.plural}/scale"], "verbs": ["get", "patch"]}
@@ -64,9 +66,12 @@ _GRANTED: Final[Object] = {
 
 @contextlib.contextmanager
 def controlled(api: Api, namespace: str) -> Iterator[None]:
-    """Have the kind, our right to scale it, and its controller in one namespace, while inside."""
+    """Have the kind, our right to scale it, and its controller in one namespace, while inside.
+
+    The right stays: a last look at a target whose kind goes must find it gone, and not forbidden.
+    """
     api.create(_CRDS, _DEFINITION)
-    api.create(_ROLES, _GRANTED)
+    api.apply(f"{_ROLES}/{ROLE}", _GRANTED)
     ended = threading.Event()
     thread = threading.Thread(target=_control, args=(api, namespace, ended), daemon=True)
     try:
@@ -81,7 +86,6 @@ def controlled(api: Api, namespace: str) -> Iterator[None]:
         ended.set()
         if thread.ident is not None:
             thread.join(JOIN_TIMEOUT_S)
-        api.delete(f"{_ROLES}/{ROLE}")
         api.delete(f"{_CRDS}/{FLEETS.plural}.{GROUP}")
 
 

@@ -40,6 +40,14 @@ class Manner(Enum):
     HTML = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What answers at a pod's address."""
+
+    address: str
+    listener: asyncio.Server
+
+
 @dataclass(slots=True)
 class Engines:
     """The servers of one Deployment. Use as a context manager.
@@ -66,7 +74,7 @@ class Engines:
     asked: dict[str, int] = field(default_factory=dict)
     poll_s: float = POLL_S
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
-    _servers: dict[str, asyncio.Server] = field(default_factory=dict)
+    _servers: dict[str, _Server] = field(default_factory=dict)
     _ready: frozenset[str] = frozenset()
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -127,7 +135,7 @@ class Engines:
                 await self._follow(found["items"])
             await self._sleep(self.poll_s)
         for server in self._servers.values():
-            server.close()
+            server.listener.close()
         for writer in list(self._writers):
             writer.transport.abort()
         await asyncio.sleep(POLL_S)  # a connection is gone a round after it was told to
@@ -141,15 +149,19 @@ class Engines:
             and not pod["metadata"].get("deletionTimestamp")
         }
         self._ready = frozenset(name for name, (_, ready) in live.items() if ready)
-        for name in self._servers.keys() - live.keys():
-            self._servers.pop(name).close()
+        for name, server in list(self._servers.items()):
+            # A StatefulSet's next pod has the name of the last, and may come between two looks.
+            if name not in live or live[name][0] != server.address:
+                self._servers.pop(name).listener.close()
         for name in live.keys() - self._servers.keys():
+            address, _ = live[name]
+            serve = partial(self._serve, name)
             try:
-                self._servers[name] = await asyncio.start_server(
-                    partial(self._serve, name), live[name][0], self.port
-                )
+                listener = await asyncio.start_server(serve, address, self.port)
             except OSError as error:  # of a pod that was there before with this address
                 self._error = error
+            else:
+                self._servers[name] = _Server(address, listener)
 
     async def _serve(
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
