@@ -71,6 +71,8 @@ async def _control(kube: Kube, settings: ControllerSettings, sources: Catalogue)
         least_interval_s=clock.least_interval_s,
         kpa=Cadence(settings.kpa_interval, settings.kpa_sample_interval),
         gpu=sources.gpu,
+        # Where our time is not that of the servers, their past is none of ours.
+        past=sources.prometheus if clock.speed == 1 else None,
         actor=Actuator(ScaleReader(kube), reconciler.refusal, recorder, DeletionCosts(kube)),
     )
     election = Election(

@@ -51,6 +51,11 @@ def keep_last(window: Window, value: float, at: datetime, now: datetime) -> Wind
     return _written(_without_future(window, now), value, min(at, now), _later)
 
 
+def fill(window: Window, value: float, at: datetime) -> Window:
+    """Write a bucket that has none; one that has stays as it is."""
+    return _written(window, value, at, _earlier)
+
+
 def keep_peak(window: Window, value: float, now: datetime) -> Window:
     """Let the largest value of a bucket stand, and forget what a later one exceeds.
 
@@ -87,6 +92,12 @@ def mean(window: Window, span_s: float, now: datetime) -> float | None:
     before = last - max(1, math.ceil(span_s / window.bucket_s))
     values = [value for bucket, value in window.buckets if before < bucket <= last]
     return math.fsum(values) / len(values) if values else None
+
+
+def written(window: Window, now: datetime) -> int:
+    """Count the buckets that have a value and are of the window that ends now."""
+    last = _bucket(window, now)
+    return sum(last - window.length < bucket <= last for bucket, _ in window.buckets)
 
 
 def only_newest(window: Window) -> Window:
@@ -149,6 +160,10 @@ def smoothing(length: int) -> float:
 
 def _later(_: float, later: float) -> float:
     return later
+
+
+def _earlier(earlier: float, _: float) -> float:
+    return earlier
 
 
 def _bucket(window: Window, at: datetime) -> int:

@@ -25,13 +25,14 @@ from budaiscaler.evaluator.pipeline import Counters, Memory, Outcome, Pipeline
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.schedule import Schedule
+from budaiscaler.evaluator.warming import WarmUp
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.backoff import Backoff
 from budaiscaler.kube.cache import Cache, Key
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Kube
 from budaiscaler.kube.workloads import Workloads
-from budaiscaler.sources.base import Source
+from budaiscaler.sources.base import Past, Source
 from budaiscaler.sources.gpu.base import GpuReader
 from budaiscaler.sources.measuring import Latencies
 
@@ -60,6 +61,7 @@ class Evaluator:
         outcomes: the last evaluation of each scaler; empty while not leading.
         ledger: what the replicas of each were needed for; the same.
         gpu: reads GPUs; None where nobody can.
+        past: tells what sources of type prometheus were before a first decision; the same.
         delays: from when scalers were due until their evaluation was over.
     """
 
@@ -80,6 +82,7 @@ class Evaluator:
     counters: Counters = field(default_factory=Counters)
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     gpu: GpuReader | None = None
+    past: Past | None = None
     delays: Latencies = field(default_factory=Latencies)
     ledger: Ledger = field(init=False)
     _memories: dict[str, Memory] = field(default_factory=dict)
@@ -155,6 +158,7 @@ class Evaluator:
             wall_clock=self.wall_clock,
             writes=asyncio.Semaphore(CONCURRENT_WRITES),
             actor=self.actor,
+            warm_up=WarmUp(self.past) if self.past is not None else None,
         )
         async with asyncio.TaskGroup() as self._group:
             group = self._group

@@ -23,6 +23,7 @@ from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
+from budaiscaler.evaluator.warming import WarmUp
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Key
 from budaiscaler.kube.events import Recorder
@@ -86,6 +87,7 @@ class Pipeline:
         writes: how many statuses may be on their way at once.
         clock: monotonic seconds.
         actor: who brings workloads to what was decided; None where an HPA does.
+        warm_up: asks for what was before the first decision; None where nobody can.
     """
 
     observer: Observer
@@ -100,6 +102,7 @@ class Pipeline:
     clock: Callable[[], float]
     wall_clock: Callable[[], datetime]
     actor: Actor | None = None
+    warm_up: WarmUp | None = None
 
     async def run(self, scaler: Scaler, memory: Memory) -> None:
         """Evaluate once; a failure to decide is reported as well."""
@@ -131,7 +134,7 @@ class Pipeline:
         observation = await self.observer.observe(scaler, scaler.spec)
         now = self.wall_clock()
         if memory.decided_at is None:
-            memory.state = self._take_over(scaler, memory, target, observation, now)
+            memory.state = await self._take_over(scaler, memory, scaler.spec, observation, now)
         memory.target = target
         observation = dataclasses.replace(observation, paused=scaler.paused(now))
         decision, state = decide(scaler.spec, observation, memory.state, now)
@@ -159,24 +162,30 @@ class Pipeline:
             able=_able(scaler) if self.actor is None else None,
         )
 
-    def _take_over(
+    async def _take_over(
         self,
         scaler: Scaler,
         memory: Memory,
-        target: ScaleTargetRef,
+        spec: ScalerSpec,
         observation: Observation,
         now: datetime,
     ) -> State:
+        cadence = self.observer.cadence_of(scaler.strategy)
         state = decision_state.restored(
             memory.taken_over,
-            target,
+            spec.scale_target_ref,
             observation.replicas,
             now,
-            interval_s=self.observer.cadence_of(scaler.strategy).decision_s,
+            interval_s=cadence.decision_s,
             anew=memory.state,
         )
         # Since when it is good, the word of the leader before tells better than its last write.
-        return dataclasses.replace(state, good_at=memory.state.good_at)
+        state = dataclasses.replace(state, good_at=memory.state.good_at)
+        if self.warm_up is None:
+            return state
+        return await self.warm_up.warmed(
+            scaler, spec, observation, state, now, interval_s=cadence.sample_s
+        )
 
     async def _report(self, scaler: Scaler, memory: Memory, report: reporting.Report) -> None:
         def is_read(metric: str) -> bool:

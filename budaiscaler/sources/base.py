@@ -48,6 +48,32 @@ class SourceRequest:
     workload: Workload
 
 
+@dataclass(frozen=True, slots=True)
+class PastTotal:
+    """A total as it was.
+
+    Attributes:
+        at_s: seconds since 1970.
+        total: what it was then, over all that contributed.
+    """
+
+    at_s: float
+    total: float
+
+
+class Past(Protocol):
+    """What a server remembers of a source that is a total."""
+
+    async def past(
+        self, namespace: str, source: MetricsSource, length_s: float, step_s: float
+    ) -> tuple[PastTotal, ...] | NoData:
+        """Give the totals of the last `length_s`, oldest first; ends within a time limit.
+
+        Left out are times without a number, and those to which fewer contributed than at others.
+        """
+        ...
+
+
 class Source(Protocol):
     """A kind of source."""
 

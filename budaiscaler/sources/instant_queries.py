@@ -12,17 +12,24 @@ from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.promql_enforcing import enforce
 from budaiscaler.domain.api.sources import MetricsSource, TargetType
 from budaiscaler.domain.readings import NoData, NoDataReason
-from budaiscaler.sources import dialling
+from budaiscaler.sources import dialling, ranges
 from budaiscaler.sources.addresses import AddressGuard
-from budaiscaler.sources.base import Sample, SourceRequest
+from budaiscaler.sources.base import PastTotal, Sample, SourceRequest
 from budaiscaler.sources.batching import Batches
-from budaiscaler.sources.coalescing import Coalescer
+from budaiscaler.sources.coalescing import Coalescer, Shared
 from budaiscaler.sources.measuring import Flights
 from budaiscaler.sources.prometheus_access import PrometheusAccess
 from budaiscaler.sources.query_threads import Access, QueryThreads
+from budaiscaler.sources.results import Point
 
 Key = tuple[str, str, str]
 """Endpoint, the identity of what is sent along, and the expression."""
+
+Span = tuple[float, float, float]
+"""Start, end and step of a range, in seconds."""
+
+RangeKey = tuple[str, str, str, Span]
+Points = tuple[Point, ...]
 
 
 class PrometheusSource:
@@ -33,6 +40,7 @@ class PrometheusSource:
         deadline_s: longest time for one query, waiting for a thread included.
         guard: which addresses servers that the operator did not name may have.
         clock: monotonic seconds.
+        wall_clock: seconds since 1970, as the servers count them.
         resolve: looks up hosts.
     """
 
@@ -43,15 +51,20 @@ class PrometheusSource:
         deadline_s: float = 10.0,
         guard: AddressGuard,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
         resolve: dialling.Resolve = dialling.resolve,
     ) -> None:
         self._access = access
         self._clock = clock
+        self._wall_clock = wall_clock
         self._threads = QueryThreads(
             deadline_s=deadline_s, clock=clock, resolve=resolve, guard=guard
         )
         self._coalescer: Coalescer[Key] = Coalescer(clock)
         self._batches = Batches(clock, self._coalescer.flights)
+        self._ranges: Shared[RangeKey, Points | NoData] = Shared(
+            clock, flights=self._coalescer.flights
+        )
 
     @property
     def flights(self) -> Flights:
@@ -61,7 +74,7 @@ class PrometheusSource:
     @property
     def fetches(self) -> int:
         """How many those are."""
-        return self._coalescer.fetches + self._batches.fetches
+        return self._coalescer.fetches + self._batches.fetches + self._ranges.fetches
 
     @property
     def endpoints(self) -> list[str]:
@@ -89,9 +102,35 @@ class PrometheusSource:
             return found
         return dataclasses.replace(found, answered=_series(counted))
 
+    async def past(
+        self, namespace: str, source: MetricsSource, length_s: float, step_s: float
+    ) -> tuple[PastTotal, ...] | NoData:
+        """Ask for a range, or share an answer; see `base.Past`.
+
+        Of what cannot be counted nobody knows what was missing then, so its past says nothing.
+        """
+        expression, count = source.prom_ql or "", _count_of(source)
+        if count is None and promql.is_total(expression):
+            return ()
+        access = await self._access.access(namespace, source)
+        if isinstance(access, NoData):
+            return access
+        end_s = math.floor(self._wall_clock() / step_s) * step_s
+        span = (end_s - length_s, end_s, step_s)
+        if count is None:
+            points = await self._range(access, expression, span)
+            return points if isinstance(points, NoData) else ranges.totals(points)
+        points, counts = await asyncio.gather(
+            self._range(access, expression, span), self._range(access, count, span)
+        )
+        if isinstance(points, NoData):
+            return points
+        return counts if isinstance(counts, NoData) else ranges.totals(points, counts)
+
     async def close(self) -> None:
         """Give up what is under way, so that no thread outlives us for long."""
         await self._coalescer.close()
+        await self._ranges.close()
         await self._batches.close()
         self._threads.close()
 
@@ -111,6 +150,19 @@ class PrometheusSource:
             return merged
         return await self._coalescer.get(
             (*place, asked), max_age_s, lambda: self._send(access, asked)
+        )
+
+    async def _range(self, access: Access, expression: str, span: Span) -> Points | NoData:
+        asked = _enforced(access, expression)
+        if isinstance(asked, NoData):
+            return asked
+        _, _, step_s = span
+        return await self._ranges.get(
+            (access.endpoint, access.options.identity, asked, span),
+            step_s,
+            lambda: self._threads.ask_of_the_past(
+                access, lambda connection, until_s: connection.query_range(asked, *span, until_s)
+            ),
         )
 
     async def _send_merged(

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -109,6 +110,18 @@ class Connection:
         """Ask for a vector, of which each series has this one label."""
         return self._ask(
             lambda: results.read_by_label(self._client.custom_query(expression), label), until_s
+        )
+
+    def query_range(
+        self, expression: str, start_s: float, end_s: float, step_s: float, until_s: float
+    ) -> tuple[results.Point, ...] | NoData:
+        """Ask for a value every `step_s` between two times, in seconds since 1970."""
+        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (start_s, end_s))
+        return self._ask(
+            lambda: results.read_points(
+                self._client.custom_query_range(expression, start, end, f"{step_s:g}")
+            ),
+            until_s,
         )
 
     def _ask(self, ask: Callable[[], T | NoData], until_s: float) -> T | NoData:

@@ -31,6 +31,8 @@ T = TypeVar("T")
 THREADS = 32
 """Of each of the two pools."""
 QUERIES_PER_SERVER = 4
+OF_THE_PAST = 2
+"""Of those, that may be queries which a decision can do without."""
 FORGET_AFTER_S = 3600.0
 """A server that nobody asked for so long loses its connections."""
 
@@ -82,6 +84,7 @@ class _Server:
     access: Access
     breaker: Breaker
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUERIES_PER_SERVER))
+    of_the_past: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(OF_THE_PAST))
     idle: list[prometheus.Connection] = field(default_factory=list)
     asked_at_s: float = 0.0
     answers: bool = False
@@ -153,6 +156,19 @@ class QueryThreads:
             server.answers = True
             server.breaker.succeeded()
         return answer
+
+    async def ask_of_the_past(
+        self, access: Access, query: Callable[[prometheus.Connection, float], T | NoData]
+    ) -> T | NoData:
+        """Run a query that a decision can do without.
+
+        It takes at most `OF_THE_PAST` turns of a server, and its failure is not held against it:
+        a server may answer what is now and be too slow for an hour, or refuse that altogether.
+        """
+        server = self._server(access)
+        async with server.of_the_past, server.slots:
+            refusal = self._refusal(server)
+            return refusal if refusal is not None else await self._run(server, access, query)
 
     def close(self) -> None:
         """Close what is idle, and let no thread outlive us for long."""

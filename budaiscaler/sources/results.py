@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from budaiscaler.domain.readings import NoData, NoDataReason
@@ -43,6 +44,32 @@ def read_by_label(result: Any, label: str) -> dict[str, float]:
     if len(found) != len(result) or any(len(sample["metric"]) != 1 for sample in result):
         raise ValueError("the series are not told apart by the label alone")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a range query gives for one time.
+
+    Attributes:
+        at_s: seconds since 1970.
+        values: one of each series that had one then.
+    """
+
+    at_s: float
+    values: tuple[float, ...]
+
+
+def read_points(result: Any) -> tuple[Point, ...]:
+    """Read the `data.result` of a range query, oldest first; a time without a value has no point.
+
+    Raises:
+        ValueError, KeyError, TypeError: when it is no matrix of numbers.
+    """
+    found: dict[float, list[float]] = {}
+    for series in result:
+        for at_s, text in series["values"]:
+            found.setdefault(float(at_s), []).append(float(text))
+    return tuple(Point(at_s, tuple(found[at_s])) for at_s in sorted(found))
 
 
 LONGEST_ERROR = 300

@@ -234,6 +234,7 @@ def prometheus_source(
     guard: AddressGuard = OPEN,
     deadline_s: float = 10.0,
     clock: Callable[[], float] = time.monotonic,
+    wall_clock: Callable[[], float] = time.time,
     resolve: dialling.Resolve = dialling.resolve,
 ) -> PrometheusSource:
     """Put a source together as the catalogue does."""
@@ -243,7 +244,12 @@ def prometheus_source(
     held = OperatorCredentials(operator, tls, clock=clock)
     access = PrometheusAccess(operator, held, credentials)
     return PrometheusSource(
-        access, deadline_s=deadline_s, guard=guard, clock=clock, resolve=resolve
+        access,
+        deadline_s=deadline_s,
+        guard=guard,
+        clock=clock,
+        wall_clock=wall_clock,
+        resolve=resolve,
     )
 
 

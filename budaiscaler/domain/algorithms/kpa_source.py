@@ -15,6 +15,7 @@ from budaiscaler.domain.algorithms import knative
 from budaiscaler.domain.algorithms.knative import Averages, Config, Verdict
 from budaiscaler.domain.decision import Replicas
 from budaiscaler.domain.memories import INTERVAL_S, KpaState
+from budaiscaler.domain.windows import Window
 
 MOST_BUCKETS = 360
 """A window that would need more has longer ones, so that a state stays small."""
@@ -60,6 +61,12 @@ def start(replicas: Replicas, now: datetime) -> KpaState:
     return KpaState(memory=knative.start(replicas, now))
 
 
+def sized(config: Config, samples: Window, interval_s: float) -> Window:
+    """Give the samples in the window that is asked for, of one bucket an interval."""
+    bucket_s = max(interval_s, config.stable_window_s / MOST_BUCKETS)
+    return windows.resized(samples, config.stable_window_s, bucket_s)
+
+
 def step(
     config: Config,
     state: KpaState,
@@ -101,8 +108,7 @@ def _taken(
     now: datetime,
     interval_s: float,
 ) -> KpaState:
-    bucket_s = max(interval_s, config.stable_window_s / MOST_BUCKETS)
-    samples = windows.resized(state.samples, config.stable_window_s, bucket_s)
+    samples = sized(config, state.samples, interval_s)
     sampled_at = min(state.sampled_at, now) if state.sampled_at is not None else None
     if sample is not None:
         samples = windows.keep_last(samples, min(sample.total, MOST_LOAD), sample.at, now)
