@@ -100,6 +100,28 @@ def test_an_observation_goes_back_in(
     assert Ran(capsys, "explain", *again).out == Ran(capsys, "explain", *files).out
 
 
+@pytest.mark.parametrize("written", ["1e3", "+1E3", "1.e3", "1.0e3", ".1e4", "1000.0", "1000"])
+def test_numbers_are_those_of_kubectl(
+    written: str, files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exponent needs no dot, as in JSON."""
+    observation = OBSERVATION.replace("38", written).replace("current: 4", "current: 4.0")
+    again = (*files[:3], write(tmp_path, "exponent.yaml", observation))
+    assert "num_requests_waiting: total 1000 / 5 a replica" in Ran(capsys, "explain", *again).out
+
+
+def test_what_is_no_number_is_no_data(
+    files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing falls for it, and JSON has null, since it knows no NaN."""
+    observation = OBSERVATION.replace("38", ".nan").replace("1250", ".inf")
+    again = (*files[:3], write(tmp_path, "nan.yaml", observation))
+    out = Ran(capsys, "explain", *again, "-o", "json").out
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert found["desiredReplicas"] == 4
+    assert found["inputs"]["readings"]["num_requests_waiting"] is None
+
+
 def test_next_is_when_it_changes_by_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,8 +163,14 @@ def test_next_is_when_it_changes_by_itself(
         pytest.param(
             SCALER,
             OBSERVATION.replace("38", "many"),
-            ["obs.yaml:5: readings.num_requests_waiting: Input should be a valid number"],
+            ["obs.yaml:5: readings.num_requests_waiting: Input should be a valid number; write it"],
             id="no-number",
+        ),
+        pytest.param(
+            yaml.safe_dump(SCALER).replace("'300'", "300"),
+            OBSERVATION,
+            ["scaler.yaml:16: spec.metricsSources[1].targetValue: Input should be a valid st"],
+            id="no-text",
         ),
         pytest.param(
             {**SCALER, "kind": "AIInferenceAutoscalerPolicy", "apiVersion": "kubeai.io/v1alpha1"},
