@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import datetime
 
-from budaiscaler.cli import files, recording, results, telling, updating
+from budaiscaler.cli import files, kubeconfigs, recording, results, telling, updating
 from budaiscaler.cli.base import Commands
 from budaiscaler.cli.files import STDIN, FileError
 from budaiscaler.domain import times
@@ -30,7 +30,9 @@ def register(commands: Commands) -> None:
     )
     record = parser.add_argument_group("making a story")
     record.add_argument("--record", metavar="NAME", help="of the scaler whose decisions to take")
-    record.add_argument("-n", "--namespace", default="default", help="of it; default: default")
+    record.add_argument(
+        "-n", "--namespace", help="of it; default: that of the current context of your kubeconfig"
+    )
     record.add_argument("--from", dest="since", type=_time, metavar="TIME", help="first decision")
     record.add_argument("--to", dest="until", type=_time, metavar="TIME", help="last decision")
     record.add_argument(
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             recording.record(
                 arguments.log,
-                arguments.namespace,
+                arguments.namespace or kubeconfigs.namespace(kubeconfigs.path(None)),
                 arguments.record,
                 arguments.since,
                 arguments.until,
