@@ -22,6 +22,9 @@ def register(commands: Commands) -> None:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="stories, as YAML")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="also tell the course of each story"
+    )
     parser.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
     parser.add_argument(
         "--update",
@@ -62,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise FileError("test: name files with stories, or --record NAME")
     outcomes = telling.tell(arguments.files)
     if arguments.output == "json":
-        print(results.as_json(outcomes))
+        print(results.as_json(outcomes, with_timeline=arguments.verbose))
     else:
-        print("\n".join(results.text(outcomes)))
+        print("\n".join(results.text(outcomes, with_timeline=arguments.verbose)))
     if arguments.junit is not None:
         files.write(arguments.junit, results.junit(outcomes))
     if not any(outcome.failures for outcome in outcomes):

@@ -52,11 +52,14 @@ def problems(written: Any) -> list[str]:
         pytest.param(
             {"events": [{"at": "1m", "restart": "node"}]}, "cannot be restarted", id="restart"
         ),
+        pytest.param(
+            {"events": [{"at": "1m", "pause": "Down"}]}, "write Both, ScaleUp", id="no-pause"
+        ),
         pytest.param({"events": [{"at": "soon", "lose": 1}]}, "is no duration", id="no-time"),
         pytest.param({"interval": "0s"}, "interval: Input should be greater than 0", id="interval"),
         pytest.param({"start": "2026-01-05T09:00:00"}, "timezone", id="no-zone"),
         pytest.param({"replicas": {"current": -1}}, "replicas.current", id="negative"),
-        pytest.param({"scaler": POLICY}, "not supported by this version", id="policy"),
+        pytest.param({"scaler": POLICY}, "not supported yet", id="policy"),
         pytest.param({"scaler": {"kind": "Pod"}}, "is no scaler", id="no-scaler"),
         pytest.param(
             {"scaler": worlds.document(minReplica=2)}, "did you mean minReplicas?", id="spec-key"
@@ -86,7 +89,7 @@ def problems(written: Any) -> list[str]:
         ),
         pytest.param(
             {"inputs": [{"source": "queue", "total": "1x3"}]},
-            "it is of 600 s, and the input of queue ends at 60 s",
+            "it reaches to 10m, and the input of queue ends at 1m",
             id="past-the-end",
         ),
     ],
@@ -116,4 +119,4 @@ def test_a_price_that_is_one_number_never_ends() -> None:
     )
     assert story.ends_s() == 3600
     ends = raw({"over": "1h", "cost": "<=9"}, inputs=[{"price": "1.02x9"}])
-    assert "the input of price ends at 150 s" in problems({"stories": [ends]})[0]
+    assert "the input of price ends at 2m30s" in problems({"stories": [ends]})[0]

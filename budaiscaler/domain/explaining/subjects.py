@@ -41,7 +41,7 @@ def read(raw: Any, at: Path = ()) -> Subject:
         raise _problem(at, f"no object; write a {KIND} with apiVersion, kind, metadata and spec")
     kind = raw.get("kind")
     if kind == POLICY_KIND:
-        message = f"kind {POLICY_KIND} is not supported by this version, which decides {KIND} only"
+        message = f"{POLICY_KIND} is not supported yet; this version decides {KIND} only"
         raise _problem((*at, "kind"), message)
     if (raw.get("apiVersion"), kind) != (API_VERSION, KIND):
         message = f"{raw.get('apiVersion')} {kind} is no scaler; write {API_VERSION} {KIND}"
