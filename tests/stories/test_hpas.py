@@ -63,6 +63,18 @@ def test_what_the_hpa_reads_now_is_told_where_it_differs() -> None:
     assert told.message == "by what it reads now, the HPA asks for 5"
 
 
+def test_bounds_that_were_edited_need_no_metric() -> None:
+    """Then the HPA looks at none, and there is nothing that it made of one."""
+    about = subject(samples.total(), strategy="HPA", maxReplicas=3)
+    raw = child(about, pausing.NOTHING)
+    assert raw is not None
+    readings = {"queue": Reading(8)}
+    decision, state = decide(about.spec, Observation(FOUR, readings), State(), NOON)
+    published = Published(decision, state, readings)
+    done, _ = hpas.sync(raw, about, published, FOUR, hpas.steady(4, NOON), NOON)
+    assert (done.desired, [str(rung.stage) for rung in done.rungs]) == (3, ["bounds"])
+
+
 def test_a_load_that_is_of_no_source_is_not_read() -> None:
     """Where the HPA reads every source itself, it has no metric of ours."""
     cpu = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "80"}
