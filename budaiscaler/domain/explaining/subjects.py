@@ -48,10 +48,14 @@ def read(raw: Any, at: Path = ()) -> Subject:
         raise _problem(at, message)
     problems = [strict.unknown(key, _KEYS, (*at, key)) for key in raw if key not in _KEYS]
     metadata = raw.get("metadata")
-    if not isinstance(metadata, Mapping):
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    if not isinstance(metadata.get("name"), str) or not metadata["name"]:
         problems.append(Problem((*at, "metadata"), "a scaler has a name: write metadata.name"))
-        metadata = {}
     annotations = metadata.get("annotations") or {}
+    if not isinstance(annotations, Mapping):
+        message = "no annotations; write a name and a text each"
+        problems.append(Problem((*at, "metadata", "annotations"), message))
+        annotations = {}
     for key, value in annotations.items():
         if not isinstance(value, str):
             message = f"an annotation is a text; write it in quotes: '{value}'"
@@ -64,7 +68,7 @@ def read(raw: Any, at: Path = ()) -> Subject:
     if problems:
         raise InvalidInputError(problems)
     return Subject(
-        str(metadata.get("name", "")),
+        metadata["name"],
         spec,
         raw["spec"],
         {key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")},
