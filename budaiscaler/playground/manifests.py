@@ -13,7 +13,7 @@ from budaiscaler.domain.api.base import API_VERSION
 from budaiscaler.domain.api.budaiscaler import KIND, Strategy
 from budaiscaler.domain.api.crd import budaiscaler_crd
 from budaiscaler.kube.port import Json
-from budaiscaler.kube.resources import API_SERVICES, DEPLOYMENTS, Resource
+from budaiscaler.kube.resources import API_SERVICES, DEPLOYMENTS, HPAS, Resource
 from budaiscaler.playground.fleet.serving import PORT
 
 SYSTEM = "budaiscaler-system"
@@ -36,6 +36,11 @@ SCALERS: dict[str, Strategy] = {
     "chat-bud": Strategy.BUD_SCALER,
 }
 """Name by strategy: each has a workload of its own, and the same traffic."""
+
+TWIN = "plain-hpa"
+"""A workload, and the plain HPA that is on it."""
+
+WORKLOADS = (*SCALERS, TWIN)
 
 
 def installed(adapter_port: int) -> Iterator[tuple[str, Json]]:
@@ -138,19 +143,24 @@ def _source(metric: str, target: int) -> Json:
 
 
 def plain_hpa() -> Json:
-    """The spec of the twin's HPA: the same figures and targets, and nothing else."""
+    """What most begin with: the same figures and targets, the stock behaviour, nothing else."""
     return {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"},
-        "minReplicas": 1,
-        "maxReplicas": MOST_REPLICAS,
-        "metrics": [
-            {
-                "type": "Pods",
-                "pods": {
-                    "metric": {"name": metric},
-                    "target": {"type": "AverageValue", "averageValue": str(target)},
-                },
-            }
-            for metric, target in TARGETS.items()
-        ],
+        "apiVersion": HPAS.api_version,
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": TWIN, "namespace": NAMESPACE},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": TWIN},
+            "minReplicas": 1,
+            "maxReplicas": MOST_REPLICAS,
+            "metrics": [
+                {
+                    "type": "Pods",
+                    "pods": {
+                        "metric": {"name": metric},
+                        "target": {"type": "AverageValue", "averageValue": str(target)},
+                    },
+                }
+                for metric, target in TARGETS.items()
+            ],
+        },
     }

@@ -36,17 +36,17 @@ def prepare(directory: Path) -> None:
 
 
 def write(directory: Path, options: Options, fields: Mapping[str, Any]) -> None:
-    """Write a file a scaler, with its workload, and the stories of all.
+    """Write a file a scaler, with its workload, the plain HPA with its own, and stories.
 
     Args:
         directory: where; see `prepare`.
         options: what is shown.
         fields: of the scalers' spec that the scenario adds.
     """
-    by_scaler: dict[str, list[Json]] = {}
-    for body in shown.objects(options, fields):
-        by_scaler.setdefault(body["metadata"]["name"], []).append(body)
-    for name, bodies in by_scaler.items():
+    by_name: dict[str, list[Json]] = {}
+    for body in (*shown.objects(options, fields), *shown.twin(options)):
+        by_name.setdefault(body["metadata"]["name"], []).append(body)
+    for name, bodies in by_name.items():
         text = yaml.safe_dump_all(map(_copy, bodies), sort_keys=False)
         (directory / f"{name}.yaml").write_text(text)
     heading = f"# budaiscaler test {directory / STORIES}\n"

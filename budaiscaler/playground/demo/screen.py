@@ -12,8 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from budaiscaler.playground.demo.board import TWIN, Row
+from budaiscaler.playground.demo.board import Row
 from budaiscaler.playground.demo.news import Line, clock
+from budaiscaler.playground.manifests import TWIN
 
 _BARS = "▁▂▃▄▅▆▇█"
 KEYS = (
@@ -117,7 +118,7 @@ def _cells(row: Row) -> tuple[RenderableType, ...]:
     return (
         Text(row.name, style="bold"),
         row.strategy,
-        row.load or "-",
+        "-" if row.load is None else f"{row.load:.2f}",
         f"{row.in_flight:.0f}",
         Text(_seconds(row.first_token_s), style="red" if row.is_over else "green"),
         Text(f"{row.ready}/{row.asked}", style="yellow" if starts else ""),

@@ -10,7 +10,7 @@ from budaiscaler.kube.port import Json
 from budaiscaler.playground import manifests
 from budaiscaler.playground.demo.options import Options
 from budaiscaler.playground.fleet.engine import Shape
-from budaiscaler.playground.manifests import SCALERS
+from budaiscaler.playground.manifests import SCALERS, TWIN
 from budaiscaler.playground.traffic.rates import Rate
 from budaiscaler.playground.traffic.traces import Trace
 
@@ -37,6 +37,11 @@ def objects(options: Options, fields: Mapping[str, Any]) -> list[Json]:
             manifests.scaler(name, strategy, **fields),
         )
     ]
+
+
+def twin(options: Options) -> list[Json]:
+    """What stands beside it: the same workload under a plain HPA."""
+    return [manifests.deployment(TWIN, first_replicas(options)), manifests.plain_hpa()]
 
 
 def first_replicas(options: Options) -> int:

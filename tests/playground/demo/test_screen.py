@@ -20,7 +20,7 @@ NOW = BEGAN + timedelta(hours=1, minutes=2, seconds=3)
 ROW = Row(
     name="chat-hpa",
     strategy="HPA",
-    load="5250m",
+    load=5.25,
     in_flight=311.4,
     first_token_s=0.21,
     is_over=False,
@@ -58,7 +58,7 @@ def test_a_scaler_has_its_figures_and_its_reason() -> None:
 
     for cell in (
         "HPA",
-        "5250m",
+        " 5.25 ",
         "311",
         "0.2 s",
         "4/5",
@@ -109,7 +109,7 @@ def test_it_fits(width: int, height: int) -> None:
     text = drawn(replace(VIEW, rows=rows), width, height)
 
     assert len(text.splitlines()) <= height
-    for words in ("chat-bud", "5250m", "4/5", "combine: the largest need", "NoData", "q  quit"):
+    for words in ("chat-bud", "5.25", "4/5", "combine: the largest need", "NoData", "q  quit"):
         assert words in text
 
 
@@ -145,7 +145,7 @@ def test_the_reason_is_that_of_the_stage_that_bound() -> None:
 def test_large_figures_fit_a_usual_terminal() -> None:
     """No figure and no heading is cut where queues are long."""
     large = replace(
-        ROW, strategy="BudScaler", load="20", in_flight=6926.0, first_token_s=503.1,
+        ROW, strategy="BudScaler", load=20.0, in_flight=6926.0, first_token_s=503.1,
         ready=20, asked=20, cost=131.25, over_minutes=112.3,
     )  # fmt: skip
     table = drawn(replace(VIEW, rows=(large,)), 80).split("largest")[0]
