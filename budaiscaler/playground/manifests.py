@@ -6,7 +6,7 @@ them; the Service leads to this machine instead of to pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from budaiscaler.domain.api.base import API_VERSION
@@ -23,7 +23,7 @@ API_SERVICE = "v1beta1.external.metrics.k8s.io"
 
 MOST_REPLICAS = 20
 TARGETS = {"requests_running": 60, "requests_waiting": 30}
-"""Of one replica. With sixty requests in its batch a server is well below the latency target."""
+"""Of one replica, for requests of usual lengths; `shown.targets` has those for others."""
 
 NAMESPACES = Resource("", "v1", "namespaces")
 SERVICES = Resource("", "v1", "services")
@@ -116,7 +116,9 @@ def deployment(name: str, replicas: int) -> Json:
     }
 
 
-def scaler(name: str, strategy: Strategy, **fields: Any) -> Json:
+def scaler(
+    name: str, strategy: Strategy, targets: Mapping[str, int] = TARGETS, **fields: Any
+) -> Json:
     """A scaler of the workload of that name; `fields` are added to its spec."""
     return {
         "apiVersion": API_VERSION,
@@ -127,7 +129,7 @@ def scaler(name: str, strategy: Strategy, **fields: Any) -> Json:
             "minReplicas": 1,
             "maxReplicas": MOST_REPLICAS,
             "scalingStrategy": str(strategy),
-            "metricsSources": [_source(metric, target) for metric, target in TARGETS.items()],
+            "metricsSources": [_source(metric, target) for metric, target in targets.items()],
             **fields,
         },
     }
@@ -142,7 +144,7 @@ def _source(metric: str, target: int) -> Json:
     }
 
 
-def plain_hpa() -> Json:
+def plain_hpa(targets: Mapping[str, int] = TARGETS) -> Json:
     """What most begin with: the same figures and targets, the stock behaviour, nothing else."""
     return {
         "apiVersion": HPAS.api_version,
@@ -160,7 +162,7 @@ def plain_hpa() -> Json:
                         "target": {"type": "AverageValue", "averageValue": str(target)},
                     },
                 }
-                for metric, target in TARGETS.items()
+                for metric, target in targets.items()
             ],
         },
     }
