@@ -137,6 +137,19 @@ def test_interrupted_in_its_start_it_leaves_nothing_behind(tmp_path: Path) -> No
     assert_nothing_is_left(tmp_path)
 
 
+def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    """As in `budaiscaler demo | head`: without a word, and nothing left."""
+    with demo(tmp_path, "--speed", "10") as process:
+        read_until(process.stdout, "KUBECONFIG")
+        assert process.stdout is not None
+        process.stdout.close()
+        _, told = process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert process.returncode == 1
+    assert told == ""
+    assert_nothing_is_left(tmp_path)
+
+
 def test_killed_it_takes_its_servers_along(tmp_path: Path) -> None:
     """Whoever sends SIGKILL has no processes to look for; only files are left."""
     with demo(tmp_path, "--headless", "--speed", "10") as process:
