@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -10,6 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from budaiscaler.domain import decision_state, windows
+from budaiscaler.domain.algorithms import warming
+from budaiscaler.domain.algorithms.kpa_source import Sample
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, Replicas, State
@@ -20,6 +23,9 @@ from tests.conftest import NOON
 from tests.strategies import World
 
 INTERVAL_S = 15.0
+
+Past = Mapping[str, list[tuple[float, float]]]
+"""How many seconds ago and what, by source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,11 @@ class Run:
         return decision_state.to_text(self.state, target, self.now)
 
 
-def _restarted(run: Run, written: str, next_look: Look) -> Run:
-    """Another run of the same, as of the time of `run`, that knows what was written."""
+def _restarted(run: Run, written: str, next_look: Look, past: Past | None = None) -> Run:
+    """Another run of the same, as of the time of `run`, that knows what was written.
+
+    With a `past` it is also told what a server remembers of its totals, whatever that is.
+    """
     now = run.now + timedelta(seconds=next_look.after_s)
     state = decision_state.restored(
         written,
@@ -59,7 +68,12 @@ def _restarted(run: Run, written: str, next_look: Look) -> Run:
         now,
         interval_s=INTERVAL_S,
     )
-    return Run(run.spec, state, run.now)
+    told = {
+        source: [Sample(total, now - timedelta(seconds=ago_s)) for ago_s, total in totals]
+        for source, totals in (past or {}).items()
+    }
+    warm = warming.warmed(run.spec, next_look.seen, state, told, now, interval_s=INTERVAL_S)
+    return Run(run.spec, warm, run.now)
 
 
 @st.composite
@@ -71,6 +85,8 @@ def looks(
     seen = replace(world.observation, readings=said, replicas=replicas)
     return Look(draw(st.floats(0.9, 1.1)) * INTERVAL_S, seen)
 
+
+past_totals = st.lists(st.tuples(st.floats(0, 600), st.floats(0, 1e6) | st.just(0.0)), max_size=40)
 
 any_world = st.one_of(strategies.worlds(), strategies.acting_worlds())
 
@@ -139,7 +155,7 @@ def test_a_state_that_is_thinned_lets_nothing_go(world: World, data: st.DataObje
 
 @given(any_world, st.data())
 def test_a_restart_after_a_gap_lets_nothing_go(world: World, data: st.DataObject) -> None:
-    """Whatever was seen since the state was written: what stands, stays, if it would have."""
+    """Whatever was seen since, and is remembered of it: what stands, stays, if it would have."""
     run = Run(world.spec, world.state)
     some = st.lists(
         looks(world, says=strategies.observed, replicas=world.observation.replicas),
@@ -151,7 +167,8 @@ def test_a_restart_after_a_gap_lets_nothing_go(world: World, data: st.DataObject
     written = run.written()
     # Other replicas, wanted or there, are written at once.
     assume(all(run.look(look).desired_replicas == desired for look in missed))
-    again = _restarted(run, written, after[0])
+    past = {source.key: data.draw(past_totals) for source in world.spec.metrics_sources}
+    again = _restarted(run, written, after[0], past)
     for look in after:
         kept = min(run.look(look).desired_replicas, look.seen.replicas.current)
         assert again.look(look).desired_replicas >= kept

@@ -87,11 +87,10 @@ def test_a_moment_is_not_all_there_is() -> None:
 
 def test_more_than_one_replica_begins_in_panic_all_the_same() -> None:
     """That there was little load lets nothing go at once: whether it was panic nobody remembers."""
+    spec = _spec(behavior={"scaleDown": {"stabilizationWindowSeconds": 0}})
     seen = Observation(Replicas(6, 6), {})
-    begun = warming.warmed(
-        _spec(), seen, State(), {"queue": _past([5] * 11)}, NOON, interval_s=STEP_S
-    )
-    assert Story(_spec(), state=begun).step(6, {"queue": 5}, after_s=0).desired_replicas == 6
+    begun = warming.warmed(spec, seen, State(), {"queue": _past([5] * 11)}, NOON, interval_s=STEP_S)
+    assert Story(spec, state=begun).step(6, {"queue": 5}, after_s=0).desired_replicas == 6
 
 
 def test_what_was_seen_stays() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -141,7 +142,8 @@ async def test_a_past_that_is_not_told(answer: Answer, reason: NoDataReason) -> 
 
 async def test_a_past_that_is_refused_says_nothing_of_the_present() -> None:
     """A server that answers no range is asked for what is now, and at once."""
-    source = prometheus_source(deadline_s=2)
+    now_s = itertools.count(NOW_S, STEP_S)
+    source = prometheus_source(deadline_s=2, wall_clock=lambda: next(now_s))
 
     def answer(server: Prometheus, handler: BaseHTTPRequestHandler, promql: str) -> None:
         is_range = server.seen[-1].path.endswith("query_range")
@@ -150,9 +152,10 @@ async def test_a_past_that_is_refused_says_nothing_of_the_present() -> None:
     with prometheus(answer) as server:
         try:
             asked = request(server.url, "queue", targetType="AverageValue")
-            for _ in range(20):
-                told = await source.past(asked.namespace, asked.source, LENGTH_S, 0.01)
+            for _ in range(5):
+                told = await source.past(asked.namespace, asked.source, LENGTH_S, STEP_S)
                 assert isinstance(told, NoData)
+            assert len(server.seen) == 5
             assert isinstance(await source.fetch(asked), Sample)
         finally:
             await source.close()
