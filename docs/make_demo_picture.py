@@ -25,7 +25,7 @@ from budaiscaler.playground.manifests import WORKLOADS
 
 DOCS = Path(__file__).parent
 LOOK_EVERY_S = 0.25
-WIDTH, HEIGHT = 150, 24
+WIDTH, HEIGHT = 120, 28
 KUBECONFIG = "/tmp/budaiscaler-demo/kubeconfig"  # noqa: S108 - what a reader sees, not a file
 _IN_README = re.compile(r"```text\n \d:\d\d:\d\d .*?\n```", re.DOTALL)
 COMMAND = "budaiscaler demo --scenario {} --speed {:g} --seed {} --duration {:g}s"
