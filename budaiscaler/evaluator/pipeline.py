@@ -152,6 +152,8 @@ class Pipeline:
         if self.actor is not None and self.is_current(scaler):
             fleet = self.observer.fleet(scaler.uid)
             acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
+            if acted.has_moved:
+                self.observer.look_again(scaler.uid)
         return reporting.of_decision(
             scaler.spec,
             scaler.generation,
