@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,10 +14,12 @@ from budaiscaler.domain.api import validation
 from budaiscaler.domain.api.base import GROUP
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
 from budaiscaler.domain.api.features import ScheduleHint
+from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Coverage, Observation, Replicas, Shortfall, State
+from budaiscaler.domain.explaining import steady
 from budaiscaler.domain.memories import Activity, KpaState, Memory
 from budaiscaler.domain.pausing import Pausing
-from budaiscaler.domain.readings import NoData, NoDataReason, Observed
+from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
 from budaiscaler.kube.port import Json
 from tests import samples
 from tests.conftest import NOON
@@ -26,8 +29,8 @@ INT32_MAX = 2**31 - 1
 Kinds = tuple[Callable[..., Json], ...]
 """Makers of sources; see `samples`."""
 
-anything = st.floats()
-"""NaN, infinities, negatives, and everything between."""
+anything = st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1e308, 5e-324, -0.0])
+"""NaN, infinities, negatives, and everything between; of the first few, floats alone draw none."""
 
 loads = st.floats(min_value=0, max_value=1e6)
 """Numbers that a source might really give."""
@@ -282,6 +285,34 @@ class World:
     spec: ScalerSpec
     observation: Observation
     state: State
+
+    def told(self, source: MetricsSource, value: float) -> World:
+        """The same, but for the value of one good reading."""
+        said = self.observation.readings[source.key]
+        assert isinstance(said, Reading)
+        readings = {**self.observation.readings, source.key: replace(said, value=value)}
+        return replace(self, observation=replace(self.observation, readings=readings))
+
+    def calm(self) -> World:
+        """The same, where little but readings decides: few wild worlds ever move an answer."""
+        current = max(1, min(self.observation.replicas.current, 60))
+        spec = self.spec.model_copy(update={"min_replicas": 1, "max_replicas": 1000})
+        seen = replace(
+            self.observation,
+            replicas=Replicas(current, current),
+            readings={key: Reading(0.0) for key in self.observation.readings},
+            paused=pausing.NOTHING,
+        )
+        return World(spec, seen, steady.state(spec, current, NOON))
+
+
+@st.composite
+def two_values(draw: st.DrawFn, source: MetricsSource) -> tuple[float, float]:
+    """Any two values of a source, the smaller first; often near to where an answer changes."""
+    near = st.integers(0, 7000).map(lambda percent: percent / 100 * source.target)
+    apart = st.integers(1, 3000).map(lambda percent: percent / 100 * source.target)
+    less = draw(near | loads)
+    return less, less + draw(apart | near | loads)
 
 
 @st.composite

@@ -50,12 +50,10 @@ def test_more_of_any_source_never_asks_for_less(world: World, data: st.DataObjec
     """
     assume(world.observation.replicas.ready > 0)
     source = data.draw(st.sampled_from(world.spec.metrics_sources))
-    said = world.observation.readings[source.key]
-    assert not isinstance(said, NoData)
-    higher = replace(said, value=said.value + data.draw(st.floats(0, 1e6)))
-    raised = {**world.observation.readings, source.key: higher}
-    above = _decided(replace(world, observation=replace(world.observation, readings=raised)))
-    assert above.desired_replicas >= _decided(world).desired_replicas
+    world = data.draw(st.sampled_from([world, world.calm()]))
+    less, more = data.draw(strategies.two_values(source))
+    below, above = _decided(world.told(source, less)), _decided(world.told(source, more))
+    assert above.desired_replicas >= below.desired_replicas
 
 
 @given(strategies.acting_worlds(), st.randoms())
