@@ -15,7 +15,7 @@ from typing import Final, Self
 from e2e.cluster import ports, waiting
 
 CONNECT_TIMEOUT_S: Final = 2.0
-START_TIMEOUT_S: Final = 5.0
+START_TIMEOUT_S: Final = 30.0
 CHUNK: Final = 65536
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -12,8 +12,8 @@ from e2e.cluster.components import Component, Layout, Ports, Settings, command
 from e2e.cluster.daemons import Daemon
 from e2e.cluster.kubectl import Kubectl
 
-READY_TIMEOUT_S: Final = 60.0
-SETTLED_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 120.0
+SETTLED_TIMEOUT_S: Final = 120.0
 
 
 class ControlPlane:
