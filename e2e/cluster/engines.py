@@ -25,6 +25,7 @@ POLL_S: Final = 0.05
 SHIFT_S: Final = 1.0
 """Until a pod that became ready is given any load: who counts ready pods knows of it by then."""
 JOIN_TIMEOUT_S: Final = 5.0
+ROUNDS: Final = 10
 WAIT_TIMEOUT_S: Final = 45.0
 HUGE_BYTES: Final = 2**30
 _CHUNK: Final = b"x" * 65536
@@ -140,8 +141,12 @@ class Engines:
             await self._sleep(self.poll_s)
         for server in self._servers.values():
             server.listener.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
+        for _ in range(ROUNDS):  # until who was let in last is served
+            await asyncio.sleep(0)
+        while self._writers:
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await asyncio.sleep(POLL_S)
         await asyncio.sleep(POLL_S)  # a connection is gone a round after it was told to
 
     async def _follow(self, pods: list[Object]) -> None:
@@ -174,13 +179,15 @@ class Engines:
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._writers.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            self.asked[name] = self.asked.get(name, 0) + 1
-            await self._answer(name, writer)
-            await writer.drain()
-        writer.close()
-        self._writers.discard(writer)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                self.asked[name] = self.asked.get(name, 0) + 1
+                await self._answer(name, writer)
+                await writer.drain()
+        finally:
+            writer.close()
+            self._writers.discard(writer)
 
     async def _answer(self, name: str, writer: asyncio.StreamWriter) -> None:
         manner = self.manners.get(name, Manner.WELL)
