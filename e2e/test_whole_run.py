@@ -32,7 +32,7 @@ def going(audited: list[Entry]) -> dict[str, datetime]:
     return {
         entry["objectRef"]["name"]: datetime.fromisoformat(entry["requestReceivedTimestamp"])
         for entry in audited
-        if (entry["verb"], entry["objectRef"]["resource"]) == ("delete", "namespaces")
+        if entry["verb"] == "delete" and entry.get("objectRef", {}).get("resource") == "namespaces"
     }
 
 
