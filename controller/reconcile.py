@@ -10,7 +10,7 @@ from budaiscaler.domain import conditions
 from budaiscaler.domain.api.base import API_VERSION
 from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.conditions import Condition
-from budaiscaler.domain.errors import InvalidObjectError, InvalidSpecError
+from budaiscaler.domain.errors import InvalidObjectError, InvalidSpecError, KubeUnreachableError
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Cache, Key
@@ -93,6 +93,8 @@ class Reconciler:
         """
         if isinstance(scaler.spec, InvalidSpecError):
             return None
+        if not self.hpas.synced.is_set() or self.hpas.behind_s:
+            raise KubeUnreachableError("HPAs are not listed yet, or were not heard of for minutes")
         target = hpas.of_spec(scaler.spec.scale_target_ref)
         other = await self.other_tools.on(scaler.namespace, target)
         scalers, all_hpas = self.targets.around(scaler)
