@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
-import yaml
-
-from budaiscaler.cli import files, telling
+from budaiscaler.cli import files, kubeconfigs, telling
 from budaiscaler.cli.base import Commands
 from budaiscaler.cli.files import FileError
 from budaiscaler.domain.errors import InvalidInputError, NotFoundError
@@ -35,7 +31,7 @@ def register(commands: Commands) -> None:
         "a live scaler. The codes of the reasons are in docs/codes.md.",
     )
     parser.add_argument("name", nargs="?", help="a live scaler")
-    parser.add_argument("-n", "--namespace", default="default", help="of it; default: default")
+    parser.add_argument("-n", "--namespace", help="of it; default: that of the current context")
     parser.add_argument("--kubeconfig", help="default: $KUBECONFIG, else ~/.kube/config")
     parser.add_argument("-f", "--file", metavar="FILE", help="the scaler, as YAML; - reads stdin")
     parser.add_argument(
@@ -98,18 +94,18 @@ def render(explained: Explanation, output: str, *, is_steady: bool) -> str:
     if output == "json":
         return json.dumps(explanation.to_json(explained), indent=2)
     if output == "observation":
-        written = observations.to_json(explained.given)
-        return yaml.safe_dump(written, sort_keys=False).rstrip()
+        return files.dump(observations.to_json(explained.given)).rstrip()
     if is_steady:
         return "\n".join(ladder.lines(explained, flips.find(explained, unit_factor)))
     return "\n".join(ladder.lines(explained, None))
 
 
 async def _of_cluster(arguments: argparse.Namespace) -> Explanation:
-    path = arguments.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
-    async with await client.connect(str(path)) as kube:
+    path = kubeconfigs.path(arguments.kubeconfig)
+    namespace = arguments.namespace or kubeconfigs.namespace(path)
+    async with await client.connect(path) as kube:
         now = datetime.now(UTC).replace(microsecond=0)
-        return await of_live(kube, arguments.namespace, arguments.name, now)
+        return await of_live(kube, namespace, arguments.name, now)
 
 
 async def of_live(kube: Kube, namespace: str, name: str, now: datetime) -> Explanation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,30 @@ import yaml
 from budaiscaler.domain.errors import InvalidInputError, Path, Problem
 
 STDIN = "-"
+
+_EXPONENT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+$")
+_FLOAT = "tag:yaml.org,2002:float"
+_LARGEST_WHOLE = 1e21
+"""From here on JSON writes an exponent."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the numbers that kubectl reads: PyYAML takes `1e3` for a text."""
+
+    def number(self, node: yaml.ScalarNode) -> float | int:
+        """Make a whole number of a float that is one, as JSON does on the way to a cluster."""
+        value: float = self.construct_yaml_float(node)
+        is_whole = value.is_integer() and abs(value) < _LARGEST_WHOLE
+        return int(value) if is_whole else value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts a text in quotes that would be read as such a number."""
+
+
+for _one in (_Loader, _Dumper):
+    _one.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
+_Loader.add_constructor(_FLOAT, _Loader.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +125,7 @@ def load(name: str, text: str | None = None) -> list[Document]:
     Raises:
         FileError: it cannot be read, is no YAML, or has a key twice.
     """
-    loader = yaml.SafeLoader(read_text(name) if text is None else text)
+    loader = _Loader(read_text(name) if text is None else text)
     documents = []
     try:
         while loader.check_node():
@@ -119,6 +144,12 @@ def load(name: str, text: str | None = None) -> list[Document]:
     finally:
         loader.dispose()
     return documents
+
+
+def dump(content: Any) -> str:
+    """Render as YAML, keys in their order, so that `load` reads the same again."""
+    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    return text
 
 
 def only(name: str, kind: str | None = None) -> Document:

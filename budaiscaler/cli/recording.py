@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-import yaml
-
 from budaiscaler.cli import files
 from budaiscaler.cli.files import FileError
 from budaiscaler.domain import times
@@ -49,7 +47,7 @@ def record(
         story = recording.story(name, found, unit_factor)
     except InvalidInputError as error:
         raise FileError(f"{log}: {error}") from error
-    return yaml.safe_dump({"stories": [story]}, sort_keys=False, width=100, allow_unicode=True)
+    return files.dump({"stories": [story]})
 
 
 def _decisions(text: str) -> Iterator[Json]:

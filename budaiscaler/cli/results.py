@@ -7,27 +7,37 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from budaiscaler.cli.telling import Outcome
+from budaiscaler.domain.api import durations
+from budaiscaler.domain.stories import timeline
 from budaiscaler.domain.stories.verdicts import Failure
 
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
+def text(outcomes: Sequence[Outcome], *, with_timeline: bool = False) -> Iterator[str]:
+    """One line a story, and below it what does not hold, with how it came about.
 
-def text(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """One line a story, and below it what does not hold, with how it came about."""
+    Args:
+        outcomes: of all stories.
+        with_timeline: whether the whole course of each is told.
+    """
     for outcome in outcomes:
         verdict = "FAIL" if outcome.failures else "PASS"
         yield f"{verdict} {outcome.document.file}: {outcome.story.name}"
         for warning in outcome.warnings:
             yield f"  warning: {warning}"
-        for failure in outcome.failures:
-            yield from _lines(outcome, failure)
+        if with_timeline:
+            yield from (f"  {line}" for line in timeline.lines(outcome.rows))
+        yield from _failures(outcome)
     failed = sum(bool(outcome.failures) for outcome in outcomes)
     yield f"{len(outcomes) - failed} passed, {failed} failed"
 
 
-def as_json(outcomes: Sequence[Outcome]) -> str:
+def as_json(outcomes: Sequence[Outcome], *, with_timeline: bool = False) -> str:
     """All stories with their failures; what `-o json` writes."""
-    return json.dumps({"stories": [_story(outcome) for outcome in outcomes]}, indent=2)
+    stories = [
+        {**_story(outcome), **({"timeline": _timeline(outcome)} if with_timeline else {})}
+        for outcome in outcomes
+    ]
+    return json.dumps({"stories": stories}, indent=2)
 
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:
@@ -41,9 +51,8 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
         suite = suites[name]
         case = ET.SubElement(suite, "testcase", classname=name, name=outcome.story.name)
         if outcome.failures:
-            lines = [line for one in outcome.failures for line in _lines(outcome, one)]
             message = f"{len(outcome.failures)} expectations do not hold"
-            ET.SubElement(case, "failure", message=message).text = "\n".join(lines)
+            ET.SubElement(case, "failure", message=message).text = "\n".join(_failures(outcome))
         if outcome.warnings:
             ET.SubElement(case, "system-out").text = "\n".join(outcome.warnings)
     for suite in suites.values():
@@ -53,13 +62,25 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
     return written
 
 
-def _lines(outcome: Outcome, failure: Failure) -> Iterator[str]:
-    what = ".".join(str(part) for part in failure.path[4:])
-    line = outcome.document.line(failure.path)
-    yield f"  {outcome.document.file}:{line}: {what} at {_elapsed(failure.at_s)}"
-    yield f"    - expected {failure.expected}"
-    yield f"    + got      {failure.got}"
-    yield from (f"    {step}" for step in failure.ladder)
+def _failures(outcome: Outcome) -> Iterator[str]:
+    told: set[tuple[float, float]] = set()
+    for one in outcome.failures:
+        line = outcome.document.line(one.path)
+        yield f"  {outcome.document.file}:{line}: {_what(one)} at {durations.text(one.at_s)}"
+        yield f"    - expected {one.expected}"
+        yield f"    + got      {one.got}"
+        span = (one.since_s, one.at_s)
+        if span in told:
+            continue
+        told.add(span)
+        yield from (f"    {step}" for step in one.ladder)
+        yield "    the story around it:"
+        near = timeline.around(outcome.rows, *span)
+        yield from (f"      {line}" for line in timeline.lines(near))
+
+
+def _what(failure: Failure) -> str:
+    return ".".join(str(part) for part in failure.path[4:])
 
 
 def _story(outcome: Outcome) -> dict[str, object]:
@@ -72,8 +93,8 @@ def _story(outcome: Outcome) -> dict[str, object]:
         "failures": [
             {
                 "line": outcome.document.line(one.path),
-                "what": ".".join(str(part) for part in one.path[4:]),
-                "at": _elapsed(one.at_s),
+                "what": _what(one),
+                "at": durations.text(one.at_s),
                 "expected": one.expected,
                 "got": one.got,
             }
@@ -82,9 +103,17 @@ def _story(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _elapsed(seconds: float) -> str:
-    days, rest = divmod(seconds, _DAY_S)
-    hours, rest = divmod(rest, _HOUR_S)
-    minutes, rest = divmod(rest, _MINUTE_S)
-    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
-    return "".join(f"{count:g}{unit}" for count, unit in parts if count) or "0s"
+def _timeline(outcome: Outcome) -> list[dict[str, object]]:
+    return [
+        {"at": durations.text(row.at_s), "event": row.told}
+        if row.step is None
+        else {
+            "at": durations.text(row.at_s),
+            "ready": row.step.replicas.ready,
+            "replicas": row.step.replicas.current,
+            "desired": row.step.desired,
+            "boundBy": str(row.step.bound_by),
+            "why": row.step.why,
+        }
+        for row in outcome.rows
+    ]

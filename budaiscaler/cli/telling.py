@@ -13,9 +13,10 @@ from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.errors import InvalidInputError
 from budaiscaler.domain.explaining import subjects
 from budaiscaler.domain.explaining.subjects import Subject
-from budaiscaler.domain.stories import reading, runner, verdicts
+from budaiscaler.domain.stories import reading, runner, timeline, verdicts
 from budaiscaler.domain.stories.reading import Story
 from budaiscaler.domain.stories.steps import Step
+from budaiscaler.domain.stories.timeline import Row
 from budaiscaler.domain.stories.verdicts import Failure
 from budaiscaler.sources.engines import unit_factor
 
@@ -35,6 +36,11 @@ class Outcome:
     steps: tuple[Step, ...]
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The course of the story."""
+        return timeline.rows(self.story, self.steps)
 
 
 def tell(names: Sequence[str]) -> list[Outcome]:

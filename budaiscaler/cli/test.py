@@ -6,7 +6,7 @@ import argparse
 import sys
 from datetime import datetime
 
-from budaiscaler.cli import files, recording, results, telling, updating
+from budaiscaler.cli import files, kubeconfigs, recording, results, telling, updating
 from budaiscaler.cli.base import Commands
 from budaiscaler.cli.files import STDIN, FileError
 from budaiscaler.domain import times
@@ -22,6 +22,9 @@ def register(commands: Commands) -> None:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="stories, as YAML")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="also tell the course of each story"
+    )
     parser.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
     parser.add_argument(
         "--update",
@@ -30,7 +33,9 @@ def register(commands: Commands) -> None:
     )
     record = parser.add_argument_group("making a story")
     record.add_argument("--record", metavar="NAME", help="of the scaler whose decisions to take")
-    record.add_argument("-n", "--namespace", default="default", help="of it; default: default")
+    record.add_argument(
+        "-n", "--namespace", help="of it; default: that of the current context of your kubeconfig"
+    )
     record.add_argument("--from", dest="since", type=_time, metavar="TIME", help="first decision")
     record.add_argument("--to", dest="until", type=_time, metavar="TIME", help="last decision")
     record.add_argument(
@@ -48,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             recording.record(
                 arguments.log,
-                arguments.namespace,
+                arguments.namespace or kubeconfigs.namespace(kubeconfigs.path(None)),
                 arguments.record,
                 arguments.since,
                 arguments.until,
@@ -60,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise FileError("test: name files with stories, or --record NAME")
     outcomes = telling.tell(arguments.files)
     if arguments.output == "json":
-        print(results.as_json(outcomes))
+        print(results.as_json(outcomes, with_timeline=arguments.verbose))
     else:
-        print("\n".join(results.text(outcomes)))
+        print("\n".join(results.text(outcomes, with_timeline=arguments.verbose)))
     if arguments.junit is not None:
         files.write(arguments.junit, results.junit(outcomes))
     if not any(outcome.failures for outcome in outcomes):

@@ -87,6 +87,11 @@ class Rung:
         """Whether it changed the number."""
         return self.before != self.after
 
+    @property
+    def is_need(self) -> bool:
+        """Whether it only tells what one source or GPU asks for: the largest of all counts."""
+        return self.stage is Stage.SOURCE or self.code is Code.NEED_FROM_LEVEL
+
 
 @dataclass(frozen=True, slots=True)
 class Replicas:

@@ -75,6 +75,11 @@ class _Annotated:
     until: datetime | None
 
 
+def is_understood(text: str) -> bool:
+    """Whether a value of the annotation says what is paused."""
+    return _read(text) is not None
+
+
 def effective(paused: Pause, annotations: Mapping[str, str], now: datetime) -> Pausing:
     """Tell what is paused: whatever the spec or the annotation pauses.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from budaiscaler.kube.port import Json
 from tests import samples
 from tests.cli.running import Ran, write
 from tests.explaining import worlds
@@ -58,6 +59,7 @@ def test_text(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Non
     assert ran.out.startswith(TEXT)
     assert ran.out.endswith(FLIPS)
     assert "FieldsWithoutEffect is True" in ran.out
+    assert "Ahead of the replicas" not in ran.out
 
 
 def test_text_of_the_hpa_strategy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +71,46 @@ def test_text_of_the_hpa_strategy(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "chat (HPA) at 2026-01-05T12:00:00Z: stays 3, bound by bounds" in out
     assert "desired load: 3 replicas" in out
     assert out.endswith("No single reading would change the answer.\n")
+
+
+RESOURCE = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "80"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "fields", "still"),
+    [
+        pytest.param(
+            [samples.total()],
+            {},
+            "the HPA: its behavior, and before Kubernetes 1.35 its dead band.",
+            id="a-load-alone",
+        ),
+        pytest.param(
+            [samples.total(), RESOURCE], {}, "the HPA: its behavior and its dead band.", id="mixed"
+        ),
+        pytest.param(
+            [samples.total(), RESOURCE],
+            {"hpa": {"manage": "Never"}},
+            "an HPA of your own, if one reads it: its behavior and its dead band.",
+            id="of-ones-own",
+        ),
+        pytest.param(
+            [samples.total()], {"mode": "Recommend"}, "an HPA of your own", id="only-recommended"
+        ),
+    ],
+)
+def test_what_an_hpa_still_does_is_told(
+    sources: list[Json],
+    fields: Json,
+    still: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The number is what it is asked for, and not yet what comes of it."""
+    scaler = write(tmp_path, "s.yaml", worlds.document(*sources, strategy="HPA", **fields))
+    observation = write(tmp_path, "o.yaml", worlds.observed(3, {"queue": 2.5}))
+    out = Ran(capsys, "explain", "-f", scaler, "--observation", observation).out
+    assert f"Ahead of the replicas is still {still}" in out
 
 
 def test_json(files: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +140,28 @@ def test_an_observation_goes_back_in(
     assert yaml.safe_load(written)["readings"]["num_requests_waiting"] == 38
     again = (*files[:3], write(tmp_path, "again.yaml", written))
     assert Ran(capsys, "explain", *again).out == Ran(capsys, "explain", *files).out
+
+
+@pytest.mark.parametrize("written", ["1e3", "+1E3", "1.e3", "1.0e3", ".1e4", "1000.0", "1000"])
+def test_numbers_are_those_of_kubectl(
+    written: str, files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exponent needs no dot, as in JSON."""
+    observation = OBSERVATION.replace("38", written).replace("current: 4", "current: 4.0")
+    again = (*files[:3], write(tmp_path, "exponent.yaml", observation))
+    assert "num_requests_waiting: total 1000 / 5 a replica" in Ran(capsys, "explain", *again).out
+
+
+def test_what_is_no_number_is_no_data(
+    files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing falls for it, and JSON has null, since it knows no NaN."""
+    observation = OBSERVATION.replace("38", ".nan").replace("1250", ".inf")
+    again = (*files[:3], write(tmp_path, "nan.yaml", observation))
+    out = Ran(capsys, "explain", *again, "-o", "json").out
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert found["desiredReplicas"] == 4
+    assert found["inputs"]["readings"]["num_requests_waiting"] is None
 
 
 def test_next_is_when_it_changes_by_itself(
@@ -141,13 +205,19 @@ def test_next_is_when_it_changes_by_itself(
         pytest.param(
             SCALER,
             OBSERVATION.replace("38", "many"),
-            ["obs.yaml:5: readings.num_requests_waiting: Input should be a valid number"],
+            ["obs.yaml:5: readings.num_requests_waiting: Input should be a valid number; write it"],
             id="no-number",
+        ),
+        pytest.param(
+            yaml.safe_dump(SCALER).replace("'300'", "300"),
+            OBSERVATION,
+            ["scaler.yaml:16: spec.metricsSources[1].targetValue: Input should be a valid st"],
+            id="no-text",
         ),
         pytest.param(
             {**SCALER, "kind": "AIInferenceAutoscalerPolicy", "apiVersion": "kubeai.io/v1alpha1"},
             OBSERVATION,
-            ["scaler.yaml:2: kind: kind AIInferenceAutoscalerPolicy is not supported by this"],
+            ["scaler.yaml:2: kind: AIInferenceAutoscalerPolicy is not supported yet"],
             id="policy",
         ),
         pytest.param(SCALER, "a: [", ["obs.yaml:1: no YAML"], id="no-yaml"),

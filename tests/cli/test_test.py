@@ -63,6 +63,46 @@ def test_what_does_not_exits_with_1(stories: str, capsys: pytest.CaptureFixture[
     assert "0 passed, 1 failed" in ran.out
 
 
+def test_the_story_around_a_failure_is_told(
+    stories: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What came before it and after; of a sum, all that it counts; and nothing twice."""
+    out = Ran(capsys, "test", stories).out
+    assert (
+        "    the story around it:\n"
+        "      time  ready  desired  bound by  why\n"
+        "        0s    4/4        4  combine   usage: 4 ready x level 70 / 70 = 4 replicas\n"
+        "        1m    4/4        8  combine   usage: 4 ready x level 140 / 70 = 8 replicas\n"
+        "        2m    8/8        8  combine   usage: 8 ready x level 70 / 70 = 8 replicas\n"
+    ) in out
+    # Two expectations of 1m, three of 2m, and both sums of one span.
+    assert out.count("the story around it:") == 3
+    assert out.count("source    4 -> 8  usage: ") == 1
+
+
+def test_verbose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also of a story that holds: when its answer changed, and why."""
+    events = [{"at": "2m", "lose": 1}]
+    good = write(tmp_path, "good.yaml", {"stories": [raw(total="4x3 8x40", events=events)]})
+    assert Ran(capsys, "test", good, "-v").out == (
+        f"PASS {good}: once\n"
+        "   time  ready  desired  bound by  why\n"
+        "     0s    4/4        4  combine   queue: total 4 / 1 a replica = 4 replicas\n"
+        "     1m    4/4        8  combine   queue: total 8 / 1 a replica = 8 replicas\n"
+        "  1m15s    8/8        8  combine   queue: total 8 / 1 a replica = 8 replicas\n"
+        "     2m                  event     lose: 1\n"
+        "1 passed, 0 failed\n"
+    )
+    (story,) = json.loads(Ran(capsys, "test", good, "--verbose", "-o", "json").out)["stories"]
+    assert story["timeline"][1::2] == [
+        {
+            "at": "1m", "ready": 4, "replicas": 4, "desired": 8, "boundBy": "combine",
+            "why": "queue: total 8 / 1 a replica = 8 replicas",
+        },
+        {"at": "2m", "event": "lose: 1"},
+    ]  # fmt: skip
+
+
 def test_times_are_told_in_their_largest_units(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,3 +55,13 @@ def test_parts_add_up(minutes: int, seconds: int) -> None:
     """A duration of two parts is the sum of them."""
     read = durations.parse_s(f"{minutes}m{seconds}s")
     assert read == pytest.approx(60.0 * minutes + seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59.5, "59.5s"), (60, "1m"), (90, "1m30s"), (5400, "1h30m"), (95400, "1d2h30m")],
+)
+def test_a_duration_is_written_in_its_largest_units(seconds: float, text: str) -> None:
+    """As it can be read again."""
+    assert durations.text(seconds) == text
+    assert durations.parse_s(text) == seconds

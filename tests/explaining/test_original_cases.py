@@ -70,16 +70,17 @@ def test_t10_the_largest_need_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "value", "gpu", "expected"),
+    ("current", "value", "gpu", "expected", "bound_by"),
     [
-        pytest.param(2, 70, {"memory": 90, "compute": 40}, 3, id="T11-memory-raises"),
-        pytest.param(4, 35, {"memory": 20, "compute": 10}, 3, id="T13-never-lowers"),
+        pytest.param(2, 70, {"memory": 90, "compute": 40}, 3, "gpu", id="T11-memory-raises"),
+        pytest.param(4, 35, {"memory": 20, "compute": 10}, 3, "combine", id="T13-never-lowers"),
+        pytest.param(4, 73, {"memory": 20, "compute": 10}, 4, "tolerance", id="and-binds-nothing"),
     ],
 )
-def test_gpus(current: int, value: float, gpu: Json, expected: int) -> None:
-    """GPUs raise what the metrics need, and never lower it."""
-    about = subject(gpuConfig=GPU)
-    assert desired(about, observed(current, {"usage": value}, gpu=gpu)) == expected
+def test_gpus(current: int, value: float, gpu: Json, expected: int, bound_by: str) -> None:
+    """GPUs raise what the metrics need, and never lower it; only then are they the reason."""
+    found = explain(subject(gpuConfig=GPU), observed(current, {"usage": value}, gpu=gpu)).decision
+    assert (found.desired_replicas, found.bound_by) == (expected, bound_by)
 
 
 @pytest.mark.parametrize(

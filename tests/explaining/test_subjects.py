@@ -25,6 +25,17 @@ def without(key: str) -> dict[str, Any]:
         pytest.param(None, "no object; write a BudAIScaler", id="nothing"),
         pytest.param({"kind": "BudAIScaler"}, "is no scaler; write scaler.bud.studio", id="group"),
         pytest.param(without("metadata"), "metadata: a scaler has a name", id="no-metadata"),
+        pytest.param(
+            {**document(), "metadata": {"nam": "a"}}, "metadata: a scaler has a name", id="no-name"
+        ),
+        pytest.param(
+            {**document(), "metadata": {"name": 3}}, "metadata: a scaler has a name", id="a-number"
+        ),
+        pytest.param(
+            {**document(), "metadata": {"name": "a", "annotations": ["x"]}},
+            "metadata.annotations: no annotations; write a name and a text each",
+            id="annotations-are-no-list",
+        ),
         pytest.param(without("spec"), "spec: Input should be", id="no-spec"),
         pytest.param({**document(), "sepc": {}}, "sepc: unknown key; did you mean spec?", id="key"),
         pytest.param(

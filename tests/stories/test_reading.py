@@ -41,6 +41,9 @@ def problems(written: Any) -> list[str]:
         pytest.param({"inputs": [{"total": "1x99"}]}, "write one of source, gpu", id="no-subject"),
         pytest.param({"inputs": [{**QUEUE, "price": 1}]}, "write one of source", id="two-subjects"),
         pytest.param({"inputs": [{"price": 1, "total": "1"}]}, "a price has neither", id="price"),
+        pytest.param({"inputs": [{"price": "1x9 nan"}]}, "no price", id="price-that-is-none"),
+        pytest.param({"inputs": [{"price": "1-1x9"}]}, "no price", id="negative-price"),
+        pytest.param({"inputs": [{"price": 1e308}]}, "no price", id="absurd-price"),
         pytest.param({"inputs": [{"gpu": "fans", "values": "1x99"}]}, "gpu: memory or", id="gpu"),
         pytest.param({"inputs": [{**QUEUE, "total": "1y"}]}, "is no series", id="notation"),
         pytest.param({"events": [{"at": "1m"}]}, "write one thing that happens", id="no-event"),
@@ -52,11 +55,14 @@ def problems(written: Any) -> list[str]:
         pytest.param(
             {"events": [{"at": "1m", "restart": "node"}]}, "cannot be restarted", id="restart"
         ),
+        pytest.param(
+            {"events": [{"at": "1m", "pause": "Down"}]}, "write Both, ScaleUp", id="no-pause"
+        ),
         pytest.param({"events": [{"at": "soon", "lose": 1}]}, "is no duration", id="no-time"),
         pytest.param({"interval": "0s"}, "interval: Input should be greater than 0", id="interval"),
         pytest.param({"start": "2026-01-05T09:00:00"}, "timezone", id="no-zone"),
         pytest.param({"replicas": {"current": -1}}, "replicas.current", id="negative"),
-        pytest.param({"scaler": POLICY}, "not supported by this version", id="policy"),
+        pytest.param({"scaler": POLICY}, "not supported yet", id="policy"),
         pytest.param({"scaler": {"kind": "Pod"}}, "is no scaler", id="no-scaler"),
         pytest.param(
             {"scaler": worlds.document(minReplica=2)}, "did you mean minReplicas?", id="spec-key"
@@ -86,7 +92,7 @@ def problems(written: Any) -> list[str]:
         ),
         pytest.param(
             {"inputs": [{"source": "queue", "total": "1x3"}]},
-            "it is of 600 s, and the input of queue ends at 60 s",
+            "it reaches to 10m, and the input of queue ends at 1m",
             id="past-the-end",
         ),
     ],
@@ -116,4 +122,4 @@ def test_a_price_that_is_one_number_never_ends() -> None:
     )
     assert story.ends_s() == 3600
     ends = raw({"over": "1h", "cost": "<=9"}, inputs=[{"price": "1.02x9"}])
-    assert "the input of price ends at 150 s" in problems({"stories": [ends]})[0]
+    assert "the input of price ends at 2m30s" in problems({"stories": [ends]})[0]

@@ -9,6 +9,7 @@ import pytest
 from budaiscaler.cli.children import child
 from budaiscaler.domain.stories import runner, verdicts
 from budaiscaler.sources.engines import unit_factor
+from tests import samples
 from tests.explaining import worlds
 from tests.stories.telling import failures, story
 
@@ -110,3 +111,22 @@ def test_a_source_without_input_is_warned_of() -> None:
     """It has no data, which somebody may have forgotten."""
     (warning,) = _warnings()
     assert "queue has no input" in warning
+
+
+def test_gpus_without_input_are_warned_of() -> None:
+    """Each threshold that is set, and by the word that an input has."""
+    config = {"enabled": True, "gpuMemoryThreshold": 80, "gpuComputeThreshold": 80}
+    scaler = worlds.document(samples.total(), gpuConfig=config)
+    memory = {"gpu": "memory", "values": "20x40"}
+    inputs = [{"source": "queue", "total": "4x40"}, memory]
+    (warning,) = _warnings(scaler=scaler, inputs=inputs)
+    assert "no input gpu: compute" in warning
+    assert len(_warnings(scaler=scaler, inputs=inputs[:1])) == 2
+    assert _warnings(scaler=scaler, inputs=[*inputs, {**memory, "gpu": "compute"}]) == []
+
+
+def test_an_event_after_the_end_is_warned_of() -> None:
+    """It does not happen, so whatever it should show is not shown."""
+    events = [{"at": "5m", "lose": 1}, {"at": "6m", "lose": 1}]
+    (warning,) = _warnings(total="4x40", events=events)
+    assert "the event at 6m does not happen" in warning

@@ -116,7 +116,7 @@ def answer(
     limited_by = (held, limited, gate, pause_rung, capacity_rung, bounds_rung)
     rungs += [rung for rung in limited_by if rung is not None]
     by_schedule = scheduling.decides(wanted.schedule, wanted.by_sources)
-    moved = [rung for rung in rungs if rung.moves and rung.stage != Stage.SOURCE]
+    moved = [rung for rung in rungs if rung.moves and not rung.is_need]
     bound_by = moved[-1].stage if moved else Stage.COMBINE
     if winner.is_hold and bound_by is Stage.COMBINE:
         bound_by = Stage.SCHEDULE if by_schedule else Stage.SOURCE

@@ -48,3 +48,12 @@ def parse_s(text: str) -> float:
     if not seconds <= LONGEST_S:
         raise InvalidSpecError(f"{text!r} is out of range: nothing here lasts for years")
     return seconds
+
+
+def text(seconds: float) -> str:
+    """Write seconds in their largest units, as `parse_s` reads them: `1d2h30m`."""
+    days, rest = divmod(seconds, _SECONDS["d"])
+    hours, rest = divmod(rest, _SECONDS["h"])
+    minutes, rest = divmod(rest, _SECONDS["m"])
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{count:g}{unit}" for count, unit in parts if count) or "0s"

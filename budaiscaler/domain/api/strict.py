@@ -40,6 +40,12 @@ Seconds = Annotated[float, BeforeValidator(_duration_s)]
 
 _PART = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
 _SENTENCE = re.compile(r"; (?=spec[.\[:])")
+_REMEDIES = {
+    "Input should be a valid number": "write it without quotes or a unit, for example 38 or 0.85",
+    "Input should be a valid string": "write it in quotes",
+}
+"""What to do about a value of the wrong type, by what pydantic says of it."""
+
 _UNION_ARM = re.compile(r"^(float|str|int|bool)$|\[|^[A-Z]\w+Given$")
 
 
@@ -76,7 +82,7 @@ def read_spec(raw: Any, at: Path = ("spec",)) -> ScalerSpec:
     except InvalidSpecError as error:
         for sentence in _SENTENCE.split(str(error)):
             path, _, message = sentence.partition(": ")
-            problems.append(Problem((*at, *_parts(path)[1:]), message))
+            problems.append(Problem((*at, *_parts(path)[1:]), _with_remedy(message)))
         raise InvalidInputError(problems) from error
     if problems:
         raise InvalidInputError(problems)
@@ -131,11 +137,15 @@ def _of_validation(error: ValidationError, at: Path) -> Iterator[Problem]:
             for part in detail["loc"]
             if isinstance(part, int) or not _UNION_ARM.search(str(part))
         )
-        told.setdefault(path, detail["msg"].removeprefix("Value error, "))
+        told.setdefault(path, _with_remedy(detail["msg"].removeprefix("Value error, ")))
     for path, message in told.items():
         # That a mapping is no number is said by the arm that was not meant.
         if not any(other[: len(path)] == path for other in told if other != path):
             yield Problem((*at, *path), message)
+
+
+def _with_remedy(message: str) -> str:
+    return f"{message}; {_REMEDIES[message]}" if message in _REMEDIES else message
 
 
 def _parts(path: str) -> Path:

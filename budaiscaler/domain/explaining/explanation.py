@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,5 +100,12 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
         "next": None
         if following is None
         else {"time": times.rfc3339(following.at), "message": following.message},
-        "inputs": observations.to_json(explanation.given),
+        "inputs": _finite(observations.to_json(explanation.given)),
     }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null is no data, too."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from budaiscaler.domain import times
-from budaiscaler.domain.api.budaiscaler import Strategy
+from budaiscaler.domain.algorithms import native
+from budaiscaler.domain.api.budaiscaler import Manage, Mode, Strategy
 from budaiscaler.domain.decision import Rung
 from budaiscaler.domain.explaining.explanation import Explanation
 from budaiscaler.domain.explaining.flips import Flip
@@ -29,6 +30,8 @@ def lines(explanation: Explanation, flips: Iterable[Flip] | None) -> Iterator[st
         yield f"desired load: {explanation.desired_load:g} replicas"
     yield ""
     yield from rungs(decision.rungs)
+    if is_published:
+        yield f"  {_ahead(explanation)}"
     yield ""
     for one in explanation.conditions:
         yield f"{one.type} is {one.status} ({one.reason}): {one.message}"
@@ -37,6 +40,19 @@ def lines(explanation: Explanation, flips: Iterable[Flip] | None) -> Iterator[st
         at = times.rfc3339(decision.next_change.at)
         yield f"By itself it would change at {at}: {decision.next_change.message}."
     yield from answers(flips)
+
+
+def _ahead(explanation: Explanation) -> str:
+    """What stands between the number of the HPA strategy and the replicas."""
+    spec = explanation.subject.spec
+    _, natives = native.split(spec, has_child=True)
+    if spec.hpa.manage is Manage.NEVER or spec.mode is Mode.RECOMMEND:
+        still = "an HPA of your own, if one reads it: its behavior and its dead band"
+    elif natives:
+        still = "the HPA: its behavior and its dead band"
+    else:
+        still = "the HPA: its behavior, and before Kubernetes 1.35 its dead band"
+    return f"Ahead of the replicas is still {still}. `budaiscaler test` tells that in time."
 
 
 def rungs(steps: Iterable[Rung]) -> Iterator[str]:

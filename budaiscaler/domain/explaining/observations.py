@@ -62,7 +62,7 @@ class ForecastGiven(ApiModel):
     """A forecast in place of our own."""
 
     replicas: Count
-    confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+    confidence: Annotated[float, Field(ge=0, le=1, strict=True)] = 1.0
 
 
 class ObservationGiven(ApiModel):
@@ -76,7 +76,7 @@ class ObservationGiven(ApiModel):
         Field(default_factory=dict),
     ]
     gpu: GpuGiven | None = None
-    price_per_replica_hour: Annotated[float, Field(ge=0)] | None = None
+    price_per_replica_hour: Annotated[float, Field(ge=0, strict=True)] | None = None
     forecast: ForecastGiven | None = None
 
     @property

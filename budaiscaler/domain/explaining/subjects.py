@@ -41,17 +41,21 @@ def read(raw: Any, at: Path = ()) -> Subject:
         raise _problem(at, f"no object; write a {KIND} with apiVersion, kind, metadata and spec")
     kind = raw.get("kind")
     if kind == POLICY_KIND:
-        message = f"kind {POLICY_KIND} is not supported by this version, which decides {KIND} only"
+        message = f"{POLICY_KIND} is not supported yet; this version decides {KIND} only"
         raise _problem((*at, "kind"), message)
     if (raw.get("apiVersion"), kind) != (API_VERSION, KIND):
         message = f"{raw.get('apiVersion')} {kind} is no scaler; write {API_VERSION} {KIND}"
         raise _problem(at, message)
     problems = [strict.unknown(key, _KEYS, (*at, key)) for key in raw if key not in _KEYS]
     metadata = raw.get("metadata")
-    if not isinstance(metadata, Mapping):
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    if not isinstance(metadata.get("name"), str) or not metadata["name"]:
         problems.append(Problem((*at, "metadata"), "a scaler has a name: write metadata.name"))
-        metadata = {}
     annotations = metadata.get("annotations") or {}
+    if not isinstance(annotations, Mapping):
+        message = "no annotations; write a name and a text each"
+        problems.append(Problem((*at, "metadata", "annotations"), message))
+        annotations = {}
     for key, value in annotations.items():
         if not isinstance(value, str):
             message = f"an annotation is a text; write it in quotes: '{value}'"
@@ -64,7 +68,7 @@ def read(raw: Any, at: Path = ()) -> Subject:
     if problems:
         raise InvalidInputError(problems)
     return Subject(
-        str(metadata.get("name", "")),
+        metadata["name"],
         spec,
         raw["spec"],
         {key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from budaiscaler.domain.algorithms.hpa_controller import HpaState, Sync
 from budaiscaler.domain.algorithms.hpa_controller_metrics import Scale
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.sources import MetricsSource, TargetType
-from budaiscaler.domain.decision import Decision, Replicas, State
+from budaiscaler.domain.decision import Code, Decision, Replicas, Rung, Stage, State
 from budaiscaler.domain.explaining.subjects import Subject
 from budaiscaler.domain.pausing import Pausing
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
@@ -71,7 +71,25 @@ def sync(
     """
     spec = hpa_controller_spec.read(raw["spec"])
     scale = Scale(replicas.current, replicas.current, replicas.ready)
-    return hpa_controller.sync(spec, scale, list(_readings(subject, published, now)), state, now)
+    readings = list(_readings(subject, published, now))
+    done, after = hpa_controller.sync(spec, scale, readings, state, now)
+    asked = published.decision.desired_replicas
+    return replace(done, rungs=(*_proposed(done, asked, replicas.current), *done.rungs)), after
+
+
+def _proposed(done: Sync, asked: int, current: int) -> Iterator[Rung]:
+    """Tell why the HPA begins with other replicas than it is asked for."""
+    if not done.proposals:
+        return
+    wanted = max((one for one in done.proposals if one is not None), default=-1)
+    if None in done.proposals and wanted < current:
+        message = f"the HPA has no data of one of its metrics, so it stays at {current}"
+        found = Rung(Stage.SOURCE, Code.NO_DATA, asked, current, message)
+    else:
+        message = f"by what it reads now, the HPA asks for {wanted}"
+        found = Rung(Stage.SOURCE, Code.NATIVE_METRIC, asked, wanted, message)
+    if found.moves:
+        yield found
 
 
 def _readings(subject: Subject, published: Published, now: datetime) -> list[Observed]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from budaiscaler.domain.api import strict
+from budaiscaler.domain import pausing
+from budaiscaler.domain.api import durations, strict
 from budaiscaler.domain.errors import InvalidInputError, Path, Problem
 from budaiscaler.domain.explaining import subjects
 from budaiscaler.domain.explaining.subjects import Subject
@@ -116,6 +117,12 @@ def _of_event(event: EventGiven, at: Path) -> Iterator[Problem]:
     if len(said) != 1:
         yield Problem(at, "write one thing that happens: lose, unschedulable, restart, pause, "
                       "resume or edit")  # fmt: skip
+    if isinstance(event.pause, str) and not pausing.is_understood(event.pause):
+        message = (
+            f"{event.pause!r} pauses nothing; write Both, ScaleUp or ScaleDown, or for example "
+            "ScaleDown until 2026-01-05T00:10:00Z"
+        )
+        yield Problem((*at, "pause"), message)
     if event.restart not in (None, "evaluator"):
         yield Problem((*at, "restart"), f"{event.restart!r} cannot be restarted; write evaluator")
 
@@ -146,7 +153,7 @@ def _of_expectation(one: ExpectationGiven, story: StoryGiven, at: Path) -> Itera
         if last > ends_s:
             name = given.source or given.gpu or "price"
             message = (
-                f"it is of {last:g} s, and the input of {name} ends at {ends_s:g} s: write more "
-                "samples, _xn for samples without data"
+                f"it reaches to {durations.text(last)}, and the input of {name} ends at "
+                f"{durations.text(ends_s)}: write more samples, _xn for samples without data"
             )
             yield Problem(at, message)

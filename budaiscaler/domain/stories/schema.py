@@ -23,6 +23,9 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
 LONGEST_S = 14 * 86400.0
 
+MOST_AN_HOUR = 1e9
+"""No replica costs more."""
+
 GPU_READINGS = ("memory", "compute")
 
 _TRUTH = re.compile(r"True|False|Unknown|Absent")
@@ -34,6 +37,13 @@ def _series(text: object) -> str:
     except InvalidSpecError as error:
         raise ValueError(str(error)) from error
     return str(text)
+
+
+def _price(text: str) -> str:
+    for price in notation.expand(text):
+        if price is not None and not 0 <= price <= MOST_AN_HOUR:
+            raise ValueError(f"{price:g} is no price; write what a replica costs an hour")
+    return text
 
 
 def _truth(text: object) -> str:
@@ -84,7 +94,7 @@ class InputGiven(ApiModel):
     gpu: str | None = None
     total: SeriesText | None = None
     values: SeriesText | None = None
-    price: SeriesText | None = None
+    price: Annotated[SeriesText, AfterValidator(_price)] | None = None
 
 
 class EventGiven(ApiModel):

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from budaiscaler.domain.api import promql
+from budaiscaler.domain.algorithms import gpu
+from budaiscaler.domain.api import durations, promql
 from budaiscaler.domain.api.sources import TargetType
 from budaiscaler.domain.errors import Path
 from budaiscaler.domain.explaining.ladder import rungs
@@ -32,6 +33,7 @@ class Failure:
         today: what to write so that it holds: a number, a range, a status, or stages; None where
             nothing does for the whole span.
         ladder: how the decision of that moment came about.
+        since_s: when what it is about began; of sums, the start of the span.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class Failure:
     expected: str
     got: str
     today: str | list[str] | None
+    since_s: float
     ladder: tuple[str, ...] = ()
 
 
@@ -58,14 +61,13 @@ def failures(story: Story, steps: Sequence[Step]) -> Iterator[Failure]:
             yield from _reasons(tuple(map(str, one.reasons)), seen, (*at, "reasons"))
         for kind, truth in (one.conditions or {}).items():
             yield from _condition(kind, truth, seen, (*at, "conditions", kind))
-        _, last = one.span
         if one.actions is not None:
             made = actions(steps, *one.span)
-            yield from _sum(one.actions, made, str(made), str(made), last, (*at, "actions"))
+            yield from _sum(one.actions, made, str(made), str(made), one.span, (*at, "actions"))
         if one.cost is not None:
             spent = cost(steps, *one.span)
             most = f"<={math.ceil(100 * spent) / 100:.2f}"
-            yield from _sum(one.cost, spent, f"{spent:.4g}", most, last, (*at, "cost"))
+            yield from _sum(one.cost, spent, f"{spent:.4g}", most, one.span, (*at, "cost"))
 
 
 def actions(steps: Sequence[Step], first_s: float, last_s: float) -> int:
@@ -93,6 +95,15 @@ def warnings(story: Story, steps: Sequence[Step]) -> Iterator[str]:
         is_level = promql.target_type(source)[0] is TargetType.VALUE
         if is_level and next(levels, None) is not None:
             yield from _constant(source.key, steps)
+    told_of_gpus = {one.gpu for one in story.given.inputs}
+    needed = [name for name, _ in gpu.thresholds(story.subject.spec)]
+    for key, name in (("memory", gpu.MEMORY), ("compute", gpu.COMPUTE)):
+        if name in needed and key not in told_of_gpus:
+            yield f"no input gpu: {key}, so {name} has no data in the whole story"
+    for event in story.given.events:
+        if event.at > story.ends_s():
+            at = durations.text(event.at)
+            yield f"the event at {at} does not happen: nothing is expected then or later"
 
 
 def _constant(key: str, steps: Sequence[Step]) -> Iterator[str]:
@@ -169,11 +180,12 @@ def _first(
 ) -> Iterator[Failure]:
     wrong = next((step for step in seen if not holds(step)), None)
     if wrong is not None:
-        yield Failure(at, wrong.at_s, expected, got(wrong), today, tuple(rungs(wrong.rungs)))
+        ladder = tuple(rungs(wrong.rungs))
+        yield Failure(at, wrong.at_s, expected, got(wrong), today, wrong.at_s, ladder)
 
 
 def _sum(
-    expected: str, number: float, got: str, today: str, at_s: float, at: Path
+    expected: str, number: float, got: str, today: str, span: tuple[float, float], at: Path
 ) -> Iterator[Failure]:
     if not Bound.parse(expected).holds(number):
-        yield Failure(at, at_s, expected, got, today)
+        yield Failure(at, span[1], expected, got, today, span[0])
