@@ -17,7 +17,7 @@ from e2e.cluster.installation import Running
 from e2e.cluster.prometheus import RealPrometheus
 from e2e.stories import Story
 
-TEST_TIMEOUT_S = 120
+TEST_TIMEOUT_S = 300
 NAME_LENGTH = 63
 AUDIT_LOG = "audit.log"
 AUDIT_POLICY = Path(__file__).parent / "manifests" / "audit-policy.yaml"

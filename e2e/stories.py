@@ -21,11 +21,12 @@ METRICS: Final = "/apis/external.metrics.k8s.io/v1beta1"
 DESIRED_LOAD: Final = "desired-load"
 SYNC_S: Final = 2.0
 """Between two looks of the HPA controller at an HPA."""
-PUBLISH_GRACE_S: Final = 30.0
+PUBLISH_GRACE_S: Final = 40.0
 """Of published values: short for the story that waits for its end, and longer than it takes another
-copy to take over from a leader that was killed."""
-SETTLE_S: Final = 20.0
-"""Enough for a scrape, an evaluation, a reconciliation and two syncs, on a busy machine."""
+copy to take over from a leader that was killed, on a busy machine."""
+SETTLE_S: Final = 45.0
+"""Enough for a scrape, an evaluation, a reconciliation and two syncs, on a machine so busy that it
+does nothing for seconds. Nothing takes longer by it but a failure."""
 
 EXACT: Final[Object] = {
     "scaleUp": {
@@ -242,48 +243,102 @@ class Story:
         reason: str,
         *,
         name: str = "chat",
+        saying: str = "",
         timeout_s: float = SETTLE_S,
     ) -> str:
-        """Wait until a scaler's condition is so, for that reason; gives its message."""
+        """Wait until a scaler's condition is so, for that reason, in these words among others.
+
+        Gives its message. Words are waited for where the condition may first be true of less.
+        """
         found = self.wait_for(
             BUDAISCALERS.item(self.namespace, name),
-            lambda o: (condition(o, kind), condition(o, kind, "reason")) == (status, reason),
-            f"{kind}={status} ({reason})",
+            lambda o: (
+                (condition(o, kind), condition(o, kind, "reason")) == (status, reason)
+                and saying in (condition(o, kind, "message") or "")
+            ),
+            f"{kind}={status} ({reason}) {saying}".strip(),
             timeout_s=timeout_s,
         )
         return condition(found, kind, "message") or ""
+
+    def wait_for_status(
+        self, accepts: Callable[[Object], bool], what: str, *, name: str = "chat"
+    ) -> Object:
+        """Wait until a scaler's status is as wanted: it is written after what it tells of."""
+        path = BUDAISCALERS.item(self.namespace, name)
+        found = self.wait_for(path, lambda o: accepts(o.get("status", {})), what)
+        status: Object = found["status"]
+        return status
 
     def published(
         self, metric: str = DESIRED_LOAD, selector: str = "", *, namespace: str = ""
     ) -> loopback.Answer:
         """Ask for a metric as the HPA controller does: through the API server."""
-        path = f"{METRICS}/namespaces/{namespace or self.namespace}/{quote(metric, safe='')}"
-        parameter = f"?labelSelector={quote(selector)}" if selector else ""
+        path = self._metric(metric, selector, namespace or self.namespace)
         headers = {"Accept": "application/vnd.kubernetes.protobuf, */*"}
-        return self.api.ask("GET", f"{path}{parameter}", headers=headers)
+        return self.api.ask("GET", path, headers=headers)
 
     def wait_for_load(
         self, replicas: int, *, scaler: str = "chat", timeout_s: float = SETTLE_S
     ) -> Object:
-        """Wait until the published load asks for so many replicas; gives its only item."""
-        last = loopback.Answer(0, {}, "")
+        """Wait until every copy publishes a load for so many replicas; gives its only item."""
 
-        def probe() -> Object | None:
-            nonlocal last
-            last = self.published(selector=f"kind=BudAIScaler,scaler={scaler}")
-            items = last.json()["items"] if last.status == 200 else []
-            if len(items) != 1 or math.ceil(amount(items[0]["value"])) != replicas:
-                return None
-            item: Object = items[0]
-            return item
+        def asks(answer: loopback.Answer) -> bool:
+            items = answer.json()["items"] if answer.status == 200 else []
+            return len(items) == 1 and math.ceil(amount(items[0]["value"])) == replicas
+
+        answer = self.wait_for_answers(
+            asks, f"a load of {replicas} replicas", scaler=scaler, timeout_s=timeout_s
+        )
+        item: Object = answer.json()["items"][0]
+        return item
+
+    def wait_for_refusal(self, status: int, *, scaler: str = "chat") -> loopback.Answer:
+        """Wait until the load of a scaler is an error wherever it is asked for."""
+        return self.wait_for_answers(
+            lambda answer: answer.status == status, f"HTTP {status}", scaler=scaler
+        )
+
+    def wait_for_answers(
+        self,
+        accepts: Callable[[loopback.Answer], bool],
+        what: str,
+        *,
+        metric: str = DESIRED_LOAD,
+        scaler: str = "chat",
+        timeout_s: float = SETTLE_S,
+    ) -> loopback.Answer:
+        """Wait until a scaler's metric is answered as wanted, wherever it is asked for.
+
+        Through the API server a test reaches either copy, and the other may not yet know what the
+        first one told. Gives the answer of the API server.
+        """
+        selector = f"kind=BudAIScaler,scaler={scaler}"
+        path = self._metric(metric, selector, self.namespace)
+        last: list[loopback.Answer] = []
+
+        def probe() -> loopback.Answer | None:
+            last[:] = [self.published(metric, selector)]
+            if accepts(last[0]):
+                last.extend(
+                    self.running.ask_as(copy, path, user="admin", groups=("system:masters",))
+                    for copy in self.running.adapters
+                    if copy.daemon.process
+                )
+            return last[0] if all(map(accepts, last)) else None
 
         return waiting.until(
             probe,
-            what=f"{DESIRED_LOAD} of {scaler} to ask for {replicas} replicas",
+            what=f"{what} as {metric} of {scaler}",
             timeout_s=timeout_s,
             interval_s=0.05,
-            hint=lambda: f"--- the last answer\n{last}\n{_shown(self.current(scaler))}",
+            hint=lambda: f"--- the last answers\n{last}\n{_shown(self.current(scaler))}",
         )
+
+    @staticmethod
+    def _metric(metric: str, selector: str, namespace: str) -> str:
+        parameter = f"?labelSelector={quote(selector)}" if selector else ""
+        return f"{METRICS}/namespaces/{namespace}/{quote(metric, safe='')}{parameter}"
 
     def events(
         self, reason: str = "", *, name: str = "chat", kind: str = "BudAIScaler"

@@ -46,11 +46,11 @@ def test_bad_sources(story: Story) -> None:
         for name, (fields, _, _) in BAD.items():
             story.create(scaler_of_bad(story, name, [story.source(**fields)]))
         for name, (_, reason, said) in BAD.items():
-            message = story.wait_for_condition("Ready", "False", reason, name=name, timeout_s=40)
+            message = story.wait_for_condition("Ready", "False", reason, name=name)
             for words in said:
                 assert words in message, name
             assert "sesame" not in message
-            assert story.published(selector=f"scaler={name}").status == 503
+            story.wait_for_refusal(503, scaler=name)
         story.set_load(70)
         good.wait_for(7, timeout_s=SETTLE_S)
         time.sleep(3 * SYNC_S)  # some evaluations later nothing more is said
@@ -110,7 +110,7 @@ def test_missing_targets(story: Story) -> None:
         for words in (*said, "check scaleTargetRef"):
             assert words in message, name
         assert story.wait_for_event("TargetNotFound", name=name)["type"] == "Warning"
-        assert story.published(selector=f"scaler={name}").status == 503
+        story.wait_for_refusal(503, scaler=name)
     story.deploy("nobody")
     story.wait_for_condition("Ready", "True", "ScalerReady", name="no-deployment")
     story.wait_for_ready(3, "nobody")
@@ -125,7 +125,7 @@ def test_target_goes_and_comes(story: Story) -> None:
     story.wait_for_ready(3)
     story.api.delete(f"/apis/apps/v1/namespaces/{story.namespace}/deployments/chat")
     story.wait_for_condition("Ready", "False", "TargetNotFound")
-    assert story.published().status == 503
+    story.wait_for_refusal(503)
     story.deploy()
     story.wait_for_ready(3)
 

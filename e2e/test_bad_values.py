@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 
 from e2e.cluster.installation import condition
-from e2e.stories import SYNC_S, Story
+from e2e.stories import SETTLE_S, SYNC_S, Story
 
 SEVERAL_SYNCS_S = 3 * SYNC_S
 
@@ -42,7 +42,7 @@ def test_nonsense_from_the_start(story: Story) -> None:
         for name in NONSENSE:
             story.set_load(60, name)
         for history in histories:
-            history.wait_for(6, timeout_s=20)
+            history.wait_for(6, timeout_s=SETTLE_S)
 
     assert held == [[4], [4], [4]]
     for answer in answers:
@@ -72,6 +72,6 @@ def test_nonsense_in_between(story: Story) -> None:
             story.wait_for_load(4, scaler=name)
             story.set_load(60, name)
         for history in histories:
-            history.wait_for(6, timeout_s=20)
+            history.wait_for(6, timeout_s=SETTLE_S)
 
     assert [history.values for history in histories] == [[4, 6], [4, 6], [4, 6]]

@@ -8,7 +8,7 @@ from e2e.cluster.api import Object
 from e2e.stories import SETTLE_S, Story
 
 QUOTAS: Final = Resource("", "v1", "resourcequotas")
-RETRIED_S: Final = 60.0
+RETRIED_S: Final = 120.0
 """A ReplicaSet whose pods are refused asks again after ever longer pauses."""
 
 QUICK: Final[Object] = {
@@ -51,8 +51,11 @@ def test_nodes_that_are_full(story: Story) -> None:
     story.wait_for_ready(2)
     story.start_load(40)
     story.create(story.scaler())
-    message = story.wait_for_condition("CapacityAvailable", "False", "Unschedulable")
-    assert message.startswith("no node takes 1 of 4 replicas since ")
+    lacking = "no node takes 1 of 4 replicas since "
+    message = story.wait_for_condition(
+        "CapacityAvailable", "False", "Unschedulable", saying=lacking
+    )
+    assert message.startswith(lacking)
     assert workloads.GPU in message
     story.set_load(20)
     story.wait_for_ready(2)

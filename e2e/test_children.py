@@ -24,8 +24,12 @@ def scaled(story: Story) -> Story:
 
 def test_child_is_ours(scaled: Story) -> None:
     """The child carries the scaler's target, bounds and behaviour, and the scaler as its owner."""
+    hpa = scaled.wait_for_hpa(
+        lambda hpa: "lastScaleTime" in hpa.get("status", {}), what="an HPA that has scaled"
+    )
+    last = hpa["status"]["lastScaleTime"]
+    scaled.wait_for_status(lambda status: status.get("lastScaleTime") == last, "the HPA's time")
     scaler = scaled.current()
-    hpa = scaled.wait_for_hpa()
 
     assert hpa["metadata"]["ownerReferences"] == [
         {
@@ -46,7 +50,6 @@ def test_child_is_ours(scaled: Story) -> None:
     for way, rules in EXACT.items():
         assert {k: hpa["spec"]["behavior"][way][k] for k in rules} == rules
     scaled.wait_for_event("HPACreated")
-    assert scaler["status"]["lastScaleTime"] == hpa["status"]["lastScaleTime"]
 
 
 def test_edits_reach_the_child(scaled: Story) -> None:
@@ -129,7 +132,7 @@ def test_deleted_scaler_leaves_replicas(scaled: Story) -> None:
         scaled.wait_for_ready(4)
 
     assert replicas.values == [4]
-    assert scaled.published().status == 404
+    scaled.wait_for_refusal(404)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,11 @@
 
 import json
 
-from e2e.cluster import waiting
+from e2e.cluster import custom
 from e2e.cluster.api import Object
 from e2e.cluster.installation import condition
 from e2e.cluster.workloads import deployment
 from e2e.stories import SETTLE_S, Story
-
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def test_a_vertical_autoscaler_wins(story: Story) -> None:
@@ -26,13 +24,8 @@ def test_a_vertical_autoscaler_wins(story: Story) -> None:
             "updatePolicy": {"updateMode": "Recreate"},
         },
     }
-    story.api.create(DEFINITIONS, VERTICAL_POD_AUTOSCALERS_CRD)
-    try:
-        waiting.until(
-            lambda: story.api.ask("POST", path, vertical).status == 201 or None,
-            what="the kind to be served",
-            timeout_s=SETTLE_S,
-        )
+    with custom.served(story.api, VERTICAL_POD_AUTOSCALERS_CRD, path):
+        story.api.create(path, vertical)
         # A controller that found no such kind looks again only after minutes.
         controller.daemon.restart()
         controller.start()
@@ -41,8 +34,6 @@ def test_a_vertical_autoscaler_wins(story: Story) -> None:
         story.wait_for_load(4)
         hpa = story.hpa()
         story.wait_for_event("ForeignAutoscaler")
-    finally:
-        story.api.delete(f"{DEFINITIONS}/verticalpodautoscalers.autoscaling.k8s.io")
 
     assert "VerticalPodAutoscaler sizes with updateMode Recreate" in message
     assert hpa is None
@@ -64,11 +55,12 @@ def test_a_manifest_with_replicas_is_named(story: Story) -> None:
     story.create(story.scaler())
     with story.replicas() as replicas:
         story.wait_for_ready(4)
+        course = list(replicas.values)
         for _ in range(2):
             assert condition(story.current(), "Contested") is None
             sync()
-            replicas.wait_for(2, timeout_s=SETTLE_S)
-            replicas.wait_for(4, timeout_s=SETTLE_S)
+            course += [2, 4]  # the HPA may look at once
+            replicas.wait_for_all(*course, timeout_s=SETTLE_S)
         message = story.wait_for_condition("Contested", "True", "ReplicasWrittenByOthers")
 
     assert "field manager argocd-controller" in message

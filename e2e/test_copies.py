@@ -2,18 +2,18 @@
 
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
-import pytest
-
+from budaiscaler.domain import times
 from budaiscaler.kube.resources import API_SERVICES, HPAS
 from e2e.cluster import waiting
 from e2e.cluster.api import Object
 from e2e.cluster.components import Component
 from e2e.cluster.installation import ADAPTER, API_SERVICE, CONTROLLER, Server
-from e2e.stories import DESIRED_LOAD, METRICS, SYNC_S, Story
+from e2e.stories import DESIRED_LOAD, METRICS, SETTLE_S, Story
 
 LEASE_S = 15.0
-LATE_S = 15.0
+LATE_S = 45.0
 
 
 def test_copies_answer_alike(story: Story) -> None:
@@ -37,7 +37,6 @@ def test_copies_answer_alike(story: Story) -> None:
     assert root[0].headers["etag"] == root[1].headers["etag"]
 
 
-@pytest.mark.timeout(180)
 def test_leader_is_killed(story: Story) -> None:
     """When the leading adapter dies, nothing moves, the API stays, and the other takes over."""
     story.deploy()
@@ -52,17 +51,18 @@ def test_leader_is_killed(story: Story) -> None:
         available = stack.enter_context(story.verdicts(api_service_path(), "Available"))
         stack.callback(leader.start)
         leader.daemon.stop(hard=True)
-        killed_s = time.monotonic()
+        renewed = lease_time(story, "renewTime")
         # A load that nobody evaluates yet.
         story.set_load(80)
         heir = story.running.wait_for_leader(other_than=leader.name, timeout_s=LEASE_S + LATE_S)
-        taken_s = time.monotonic()
-        between = list(replicas.values)
-        replicas.wait_for(8, timeout_s=20)
+        taken = lease_time(story, "acquireTime")
+        taken_s = time.monotonic() - (datetime.now(UTC) - taken).total_seconds()
+        raised_s = replicas.wait_for(8, timeout_s=SETTLE_S).at_s
 
     assert heir is not leader
-    assert taken_s - killed_s > LEASE_S - 2 * SYNC_S, "the Lease was taken from a living leader"
-    assert between == [5]
+    waited_s = (taken - renewed).total_seconds()
+    assert waited_s > LEASE_S - 1, "the Lease was taken from a living leader"
+    assert raised_s > taken_s, "somebody evaluated without the Lease"
     assert replicas.values == [5, 8]
     assert scaling.values == [("True",)]
     assert available.values == [("True",)]
@@ -70,7 +70,6 @@ def test_leader_is_killed(story: Story) -> None:
     assert timeless(one) == timeless(two)
 
 
-@pytest.mark.timeout(180)
 def test_api_server_restarts(story: Story) -> None:
     """After the API server was killed both servers watch, evaluate, reconcile and scale again."""
     story.deploy()
@@ -85,25 +84,24 @@ def test_api_server_restarts(story: Story) -> None:
             story.running.cluster.stop(Component.APISERVER, hard=True)
             story.running.cluster.start(Component.APISERVER)
         story.set_load(80)
-        replicas.wait_for(8, timeout_s=60)
+        replicas.wait_for(8, timeout_s=2 * SETTLE_S)
         # Watches tell of what happens now: an edit, and a scaler that did not exist before.
         story.edit({"spec": {"maxReplicas": 6}})
-        replicas.wait_for(6, timeout_s=30)
+        replicas.wait_for(6, timeout_s=SETTLE_S)
         story.deploy("code", replicas=2)
         story.create(story.scaler("code"))
-        story.wait_for_hpa(name="code-hpa", timeout_s=30)
-        story.wait_for_load(8, scaler="code", timeout_s=30)
+        story.wait_for_hpa(name="code-hpa")
+        story.wait_for_load(8, scaler="code")
 
     assert replicas.values == [5, 8, 6]
     assert [server.daemon.process for server in story.running.servers] == processes
     assert waiting.until(
         lambda: (story.running.holder(ADAPTER) and story.running.holder(CONTROLLER)) or None,
         what="both Leases to be held",
-        timeout_s=30,
+        timeout_s=SETTLE_S,
     )
 
 
-@pytest.mark.timeout(180)
 def test_controllers_take_turns(story: Story) -> None:
     """Each leader in turn acts and reports on what it finds, also one that has led before."""
     first = story.running.controller
@@ -130,6 +128,13 @@ def test_controllers_take_turns(story: Story) -> None:
 
     assert led_by == [second.name, first.name]
     assert replicas.values in ([1, 3], [3])
+
+
+def lease_time(story: Story, which: str) -> datetime:
+    """When the Lease of the adapters was renewed, or taken."""
+    found = times.parse(story.running.lease(ADAPTER)["spec"][which])
+    assert found is not None
+    return found
 
 
 def ask(story: Story, server: Server, path: str) -> Object:

@@ -14,7 +14,7 @@ from e2e.stories import Story
 
 SAMPLE: Final = ROOT / "manifests" / "samples" / "pod-deletion-cost.yaml"
 ROLE_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
-SCALED_S: Final = 40.0
+SCALED_S: Final = 90.0
 
 
 def living(story: Story) -> set[str]:

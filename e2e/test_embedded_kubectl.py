@@ -27,7 +27,7 @@ from e2e.test_kubectl import COLUMNS, WIDE
 from tests.contract import crds
 from tests.integration.world import World, until, world
 
-LINE_S = 20.0
+LINE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,14 @@ async def scaled(bare: Terminal) -> AsyncIterator[Terminal]:
         await cluster.until_replicas(3)
 
         async def is_told() -> bool:
-            return "chat 1 20 3 3" in " ".join((await bare.run("get", "bas")).split())
+            told = " ".join((await bare.run("get", "bas")).split())
+            return "chat 1 20 3 3 HPA True ScalerReady" in told
+
+        async def are_ready() -> bool:
+            return (await bare.run("get", "pods", "-l", "app=chat")).count("1/1") == 3
 
         await until(is_told, "a status that tells of three replicas")
+        await until(are_ready, "three ready pods")
         yield bare
 
 

@@ -3,10 +3,10 @@
 import math
 import time
 
-from e2e.stories import SYNC_S, Story
+from e2e.stories import SETTLE_S, SYNC_S, Story
 
-MARGIN_S = 1.0
-"""For the watch that measures, on a machine that is busy."""
+MARGIN_S = 4.0
+"""For the HPA controller and for the watch that measures, on a machine that is busy."""
 
 POLICY_PERIOD_S = 15.0
 
@@ -25,7 +25,7 @@ def test_each_step_within_two_syncs(story: Story) -> None:
             story.set_load(load)
             story.wait_for_load(wanted)
             published_s = time.monotonic()
-            reached = replicas.wait_for(wanted, timeout_s=5 * SYNC_S)
+            reached = replicas.wait_for(wanted, timeout_s=SETTLE_S)
             delays_s.append(round(reached.at_s - published_s, 2))
 
     assert replicas.values == [1, 3, 9, 10, 11, 2]
@@ -44,8 +44,8 @@ def test_default_behavior_in_two_steps(story: Story) -> None:
         story.wait_for_hpa()
         story.set_load(90)
         story.wait_for_load(9)
-        first = replicas.wait_for(7, timeout_s=5 * SYNC_S)
-        second = replicas.wait_for(9, timeout_s=POLICY_PERIOD_S + 5 * SYNC_S)
+        first = replicas.wait_for(7, timeout_s=SETTLE_S)
+        second = replicas.wait_for(9, timeout_s=POLICY_PERIOD_S + SETTLE_S)
 
     assert replicas.values == [3, 7, 9]
     pause_s = second.at_s - first.at_s

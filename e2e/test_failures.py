@@ -9,7 +9,7 @@ from typing import Final
 from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.stories import SYNC_S, Story
 
-SCALED_S: Final = 40.0
+SCALED_S: Final = 90.0
 HUGE: Final = 1e300
 
 
@@ -36,8 +36,7 @@ def test_one_of_three_sources_is_dead(story: Story) -> None:
     with story.replicas() as replicas:
         for model in "ab":
             story.set_load(10, model)
-        message = story.wait_for_condition("ScalingActive", "True", "ValidMetricFound")
-        assert "dead" in message
+        story.wait_for_condition("ScalingActive", "True", "ValidMetricFound", saying="dead")
         time.sleep(3 * SYNC_S)
         held = list(replicas.values)
         story.set_load(60, "b")
@@ -56,12 +55,11 @@ def test_half_of_the_scrape_targets_are_gone(story: Story) -> None:
     with story.replicas() as replicas:
         for model in "ab":
             story.exporter.clear("queue_depth", story=story.namespace, model=model)
-        message = story.wait_for_condition(
-            "PartialData", "True", "NotAllAnswered", timeout_s=SCALED_S
+        story.wait_for_condition(
+            "PartialData", "True", "NotAllAnswered", saying="2 of 4 contribute"
         )
         time.sleep(3 * SYNC_S)
         held = list(replicas.values)
-    assert "2 of 4 contribute" in message
     assert held == [4]
     story.wait_for_event("PartialData")
 

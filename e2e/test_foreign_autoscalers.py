@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from budaiscaler.kube.resources import HPAS
-from e2e.cluster import waiting
+from e2e.cluster import custom
 from e2e.cluster.api import Object
 from e2e.stories import SETTLE_S, SYNC_S, Story, told
 
@@ -217,30 +217,24 @@ def test_another_scalers_hpa_is_not_adopted(loaded: Story) -> None:
 def test_scaled_object_wins(loaded: Story) -> None:
     """Where KEDA is installed, a ScaledObject on the workload wins as a foreign HPA does."""
     controller = loaded.running.controller
-    definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    loaded.api.create(definition, SCALED_OBJECTS_CRD)
+    path = f"/apis/keda.sh/v1alpha1/namespaces/{loaded.namespace}/scaledobjects"
+    body = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "queue"},
+        "spec": {"scaleTargetRef": {"name": "chat"}},
+    }
     try:
-        path = f"/apis/keda.sh/v1alpha1/namespaces/{loaded.namespace}/scaledobjects"
-        body = {
-            "apiVersion": "keda.sh/v1alpha1",
-            "kind": "ScaledObject",
-            "metadata": {"name": "queue"},
-            "spec": {"scaleTargetRef": {"name": "chat"}},
-        }
-        waiting.until(
-            lambda: loaded.api.ask("POST", path, body).status == 201 or None,
-            what="KEDA's kind to be served",
-            timeout_s=SETTLE_S,
-        )
-        # A controller that found no KEDA looks again only after minutes.
-        controller.daemon.restart()
-        controller.start()
-        loaded.create(loaded.scaler())
-        message = loaded.wait_for_condition("AbleToScale", "False", "ForeignAutoscaler")
-        loaded.wait_for_load(4)
-        hpa = loaded.hpa()
+        with custom.served(loaded.api, SCALED_OBJECTS_CRD, path):
+            loaded.api.create(path, body)
+            # A controller that found no KEDA looks again only after minutes.
+            controller.daemon.restart()
+            controller.start()
+            loaded.create(loaded.scaler())
+            message = loaded.wait_for_condition("AbleToScale", "False", "ForeignAutoscaler")
+            loaded.wait_for_load(4)
+            hpa = loaded.hpa()
     finally:
-        loaded.api.delete(f"{definition}/scaledobjects.keda.sh")
         controller.daemon.restart()
         controller.start()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster import certs, identities
+from e2e.cluster import certs, identities, waiting
 from e2e.cluster.balancer import Balancer
 from e2e.cluster.control_plane import ControlPlane
 
@@ -51,7 +51,9 @@ def asked(
             """Keep the test's output clean."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         with Balancer([server.server_port]) as balancer:
@@ -74,11 +76,14 @@ def test_requests_arrive_with_their_user(
             f"apiservice/{VERSION}.{GROUP}",
             what="the aggregated API to be available",
         )
-        while not seen.empty():
-            seen.get()
         admins = ("system:masters",)
         alice = control_plane.kubectl_as(identities.user(control_plane, "Alice", admins))
-        alice.run("get", "--raw", f"/apis/{GROUP}/{VERSION}")
+        asking = ("get", "--raw", f"/apis/{GROUP}/{VERSION}")
+        waiting.until(  # requests are passed on only some time after it is said that they would be
+            lambda: True if alice.run(*asking, check=False).returncode == 0 else None,
+            what="a request to be passed on",
+            timeout_s=60,
+        )
         users = {seen.get(timeout=5) for _ in range(seen.qsize())}
     finally:
         kubectl.run("delete", f"apiservice/{VERSION}.{GROUP}")

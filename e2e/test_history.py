@@ -1,8 +1,9 @@
 """The history of scalings, on the real HPA controller."""
 
-from budaiscaler.kube.resources import BUDAISCALERS
-from e2e.cluster.api import Object
-from e2e.stories import Story
+from budaiscaler.kube.resources import BUDAISCALERS, DEPLOYMENTS
+from e2e.cluster import waiting
+from e2e.cluster.api import MERGE, Object
+from e2e.stories import SETTLE_S, Story
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
@@ -28,9 +29,23 @@ def test_scalings_and_failures_are_kept(story: Story) -> None:
         f"{ADMISSION}/validatingadmissionpolicybindings", binding(name, story.namespace)
     )
     try:
+        # A policy takes a while to be obeyed.
+        scale = f"{DEPLOYMENTS.item(story.namespace, 'chat', 'scale')}?dryRun=All"
+        waiting.until(
+            lambda: (
+                True
+                if story.api.ask(
+                    "PATCH", scale, {"spec": {"replicas": 6}}, content_type=MERGE
+                ).status
+                == 422
+                else None
+            ),
+            what="a further scaling to be refused",
+            timeout_s=SETTLE_S,
+        )
         story.set_load(60)
         failing = [(1, 3, True), (3, 6, False)]
-        story.wait_for(path, lambda found: shown(found) == failing, "the failure", timeout_s=40)
+        story.wait_for(path, lambda found: shown(found) == failing, "the failure")
         story.wait_for_condition("AbleToScale", "False", "FailedUpdateScale")
     finally:
         for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):

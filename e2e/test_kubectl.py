@@ -31,6 +31,8 @@ def scaled(story: Story) -> Story:
         "a status that tells of three replicas",
     )
     story.wait_for_event("HPACreated")
+    story.wait_for_condition("AbleToScale", "True", "HPAOwned")
+    story.wait_for_condition("Ready", "True", "ScalerReady")
     return story
 
 
@@ -107,7 +109,7 @@ def test_raw_load(scaled: Story, kubectl: Kubectl) -> None:
             }
         ],
     }
-    assert datetime.now(UTC) - time < timedelta(seconds=10)
+    assert datetime.now(UTC) - time < timedelta(seconds=30)
 
 
 def test_api_service_is_available(story: Story, kubectl: Kubectl) -> None:

@@ -37,10 +37,12 @@ def test_same_names_do_not_mix(story: Story, elsewhere: Story) -> None:
                 histories[place.namespace, name] = stack.enter_context(place.replicas(name))
                 place.create(place.scaler(name, metricsSources=[place.source(name)]))
         for key, load in loads.items():
-            histories[key].wait_for(load // 10, timeout_s=20)
+            histories[key].wait_for(load // 10, timeout_s=stories.SETTLE_S)
 
         # The source's values are published under one name, too.
         for place in (story, elsewhere):
+            for name in LOADS:
+                place.wait_for_load(loads[place.namespace, name] // 10, scaler=name)
             every = place.published("queue_depth").json()["items"]
             assert {labels(item)["scaler"]: amount(item["value"]) for item in every} == {
                 name: loads[place.namespace, name] for name in LOADS

@@ -36,7 +36,6 @@ def older(tmp_path: Path, prometheus: RealPrometheus, exporter: Exporter) -> Ite
         yield Story(running, prometheus, exporter, "older")
 
 
-@pytest.mark.timeout(180)
 def test_a_step_inside_the_dead_band(older: Story) -> None:
     """From ten, a need of eleven would be held by the HPA: twelve are asked for, and it is said."""
     older.start_load(100)

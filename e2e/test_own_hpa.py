@@ -1,6 +1,6 @@
 """Story b: a user's own HPA on the published load, with `hpa.manage: Never`."""
 
-from e2e.stories import Story
+from e2e.stories import SETTLE_S, Story
 
 
 def test_own_hpa_scales(story: Story) -> None:
@@ -14,14 +14,14 @@ def test_own_hpa_scales(story: Story) -> None:
         message = story.wait_for_condition("AbleToScale", "True", "PublishOnly")
         for load, wanted in ((50, 5), (20, 2), (190, 7)):
             story.set_load(load)
-            replicas.wait_for(wanted, timeout_s=20)
+            replicas.wait_for(wanted, timeout_s=SETTLE_S)
         named = {name for name, _ in filter(None, hpas.values)}
 
     assert "point your own HPA at desired-load" in message
     assert replicas.values == [1, 5, 2, 7]
     assert named == {"mine"}
     # Its own bound limits the user's HPA; ours is the scaler's.
-    assert story.current()["status"]["desiredScale"] == 19
+    story.wait_for_status(lambda status: status.get("desiredScale") == 19, "the scaler's own wish")
 
 
 def test_own_hpa_on_a_source(story: Story) -> None:
@@ -36,9 +36,9 @@ def test_own_hpa_on_a_source(story: Story) -> None:
     metric["target"]["averageValue"] = "20"
     with story.replicas() as replicas:
         story.api.create(hpa_path(story), hpa)
-        replicas.wait_for(2, timeout_s=20)
+        replicas.wait_for(2, timeout_s=SETTLE_S)
         story.set_load(100)
-        replicas.wait_for(5, timeout_s=20)
+        replicas.wait_for(5, timeout_s=SETTLE_S)
 
     assert replicas.values == [1, 2, 5]
 

@@ -7,6 +7,9 @@ from budaiscaler.domain import times
 from budaiscaler.kube.resources import HPAS
 from e2e.stories import SETTLE_S, SYNC_S, Story
 
+PAUSE = timedelta(seconds=40)
+"""Time to see that it holds."""
+
 
 def policies(hpa: dict[str, dict[str, dict[str, dict[str, str]]]]) -> tuple[str, str]:
     """What an HPA may do: up and down."""
@@ -45,7 +48,7 @@ def test_a_pause_that_ends_by_itself(story: Story) -> None:
     story.start_load(20)
     story.create(story.scaler())
     story.wait_for_hpa()
-    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
+    until = datetime.now(UTC).replace(microsecond=0) + PAUSE
     with story.replicas() as replicas:
         value = f"scaler.bud.studio/paused=Both until {times.rfc3339(until)}"
         kubectl.run("annotate", "bas", "chat", f"--namespace={story.namespace}", value)
@@ -55,7 +58,7 @@ def test_a_pause_that_ends_by_itself(story: Story) -> None:
         )
         story.set_load(50)
         held_until = datetime.now(UTC)
-        replicas.wait_for(5, timeout_s=20 + SETTLE_S)
+        replicas.wait_for(5, timeout_s=PAUSE.total_seconds() + SETTLE_S)
         acted = datetime.now(UTC)
         story.wait_for_condition("Paused", "False", "PauseExpired")
 

@@ -6,15 +6,12 @@ from typing import Any, Final
 import pytest
 
 from budaiscaler.domain import times
-from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.cluster.api import Object
 from e2e.stories import SETTLE_S, Story
 
 DURATION: Final = timedelta(seconds=25)
-AHEAD: Final = timedelta(seconds=15)
+AHEAD: Final = timedelta(seconds=30)
 """Time to see what is before the hint."""
-
-pytestmark = pytest.mark.timeout(240)
 
 QUICK: Final[Object] = {
     "scaleDown": {"maxScaleRate": "0.1", "stabilizationWindowSeconds": 1},
@@ -58,17 +55,17 @@ def test_a_floor_begins_and_ends(story: Story, strategy: str, fields: dict[str, 
     hints = [hint(begins, 5)]
     story.create(story.scaler(scalingStrategy=strategy, scheduleHints=hints, **fields))
     story.wait_for_load(2)
-    before = story.current()["status"]
+    before = story.wait_for_status(
+        lambda status: "predictionStatus" in status, "a report of the next change"
+    )
     with story.replicas() as replicas:
         assert datetime.now(UTC) < begins
         replicas.wait_for(5, timeout_s=until(begins))
         raised_at = datetime.now(UTC)
         # Who scales does so first, and reports on it then.
-        during = story.wait_for(
-            BUDAISCALERS.item(story.namespace, "chat"),
-            lambda found: found["status"].get("desiredScale") == 5,
-            "a report of the floor",
-        )["status"]
+        during = story.wait_for_status(
+            lambda status: status.get("desiredScale") == 5, "a report of the floor"
+        )
         replicas.wait_for(2, timeout_s=until(ends))
         fell_at = datetime.now(UTC)
 

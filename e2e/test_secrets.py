@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from budaiscaler.kube.resources import BUDAISCALERS
 from e2e.cluster.api import Object
 from e2e.cluster.gate import Gate, basic, bearer
@@ -17,7 +15,7 @@ from e2e.test_external_source import endpoint
 TOKEN = "tkn-3f9c1e7a5b"
 ROTATED = "tkn-0d8b2f6c4e"
 PASSWORD = "pwd-7c5a9e1d3b"
-GRANT_S = 40.0
+GRANT_S = 90.0
 """Until a grant is seen: failures are kept for ten seconds, and the breaker may be open."""
 
 
@@ -58,7 +56,6 @@ def assert_shown_nowhere(story: Story, *secrets: str) -> None:
         assert not any(text in one or encoded in one for one in written), text
 
 
-@pytest.mark.timeout(180)
 def test_a_secret_that_is_granted_at_last(story: Story, tmp_path: Path) -> None:
     """Without a RoleBinding nothing is asked and replicas stay; with it the source scales."""
     secrets = f"/api/v1/namespaces/{story.namespace}/secrets"
@@ -97,7 +94,6 @@ def test_a_secret_that_is_granted_at_last(story: Story, tmp_path: Path) -> None:
     assert_shown_nowhere(story, TOKEN, ROTATED)
 
 
-@pytest.mark.timeout(180)
 def test_a_prometheus_behind_a_gate(story: Story, tmp_path: Path) -> None:
     """With bearer token or password, over TLS, by POST; with another authority nothing is sent."""
     grant(story)

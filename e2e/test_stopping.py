@@ -18,6 +18,7 @@ def test_adapter_stops_cleanly(story: Story) -> None:
     story.start_load(30)
     story.create(story.scaler())
     story.wait_for_ready(3)
+    story.wait_for_load(3)
     leader = story.running.leader
     answers: list[loopback.Answer] = []
     ended = threading.Event()
@@ -28,20 +29,21 @@ def test_adapter_stops_cleanly(story: Story) -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
+    holders = story.running.holders(ADAPTER)
     try:
         readiness: list[int] = []
         stopping = threading.Thread(target=leader.daemon.stop)
-        began_s = time.monotonic()
-        stopping.start()
-        while stopping.is_alive():
-            readiness.append(leader.get("/readyz")[0])
-            time.sleep(0.05)
-        took_s = time.monotonic() - began_s
-        heir = story.running.wait_for_leader(other_than=leader.name)
-        handed_s = time.monotonic() - began_s
-        with story.replicas() as replicas:
-            story.set_load(50)
-            replicas.wait_for(5, timeout_s=SETTLE_S)
+        with holders:
+            began_s = time.monotonic()
+            stopping.start()
+            while stopping.is_alive():
+                readiness.append(leader.get("/readyz")[0])
+                time.sleep(0.05)
+            took_s = time.monotonic() - began_s
+            heir = story.running.wait_for_leader(other_than=leader.name)
+            with story.replicas() as replicas:
+                story.set_load(50)
+                replicas.wait_for(5, timeout_s=SETTLE_S)
     finally:
         ended.set()
         asking.join()
@@ -52,7 +54,7 @@ def test_adapter_stops_cleanly(story: Story) -> None:
     assert 503 in readiness, readiness
     assert took_s > 1, "it did not drain"
     assert heir is not leader
-    assert handed_s < LEASE_S - 2, "the Lease was not given back"
+    assert holders.values == [leader.name, "", heir.name], "the Lease was not given back"
     assert {answer.status for answer in answers} == {200}, [a for a in answers if a.status != 200]
     assert replicas.values == [3, 5]
 
@@ -69,10 +71,10 @@ def test_controller_stops_cleanly(story: Story) -> None:
         story.wait_for_load(3)  # the adapter alone is enough to publish
         hpa = story.hpa()
     finally:
-        began_s = time.monotonic()
         controller.start()
+    ready_s = time.monotonic()
     story.wait_for_hpa()
-    took_s = time.monotonic() - began_s
+    took_s = time.monotonic() - ready_s
 
     assert controller.daemon.exit_status == 0, controller.daemon.log_tail()
     assert holder == ""
@@ -91,7 +93,7 @@ def test_wrong_settings(story: Story, which: str) -> None:
     waiting.until(
         lambda: True if server.daemon.process is None else None,
         what="it to end",
-        timeout_s=20,
+        timeout_s=SETTLE_S,
         hint=server.daemon.log_tail,
     )
     server.daemon.stop()

@@ -29,17 +29,17 @@ from e2e.cluster.custom import KIND
 from e2e.cluster.engine_pages import Load
 from e2e.cluster.engines import Manner
 from e2e.fleets import TARGET, Fleet, Row
-from e2e.stories import SETTLE_S, SYNC_S, Story
+from e2e.stories import SYNC_S, Story
 
 OF_LOAD: Final = (Row("HPA", "Deployment"), Row("KPA", KIND), Row("BudScaler", "StatefulSet"))
 OF_TIME: Final = (Row("HPA", "StatefulSet"), Row("KPA", "Deployment"), Row("BudScaler", KIND))
 OF_NOBODY: Final = tuple(Row(strategy, "ReplicaSet") for strategy in ("HPA", "KPA", "BudScaler"))
 OF_NODES: Final = (Row("HPA", KIND), Row("KPA", "StatefulSet"), Row("BudScaler", "Deployment"))
 
-SCALED_S: Final = 60.0
+SCALED_S: Final = 90.0
 STALE_S: Final = 60.0
 """A source is without data once its last good sample is that old."""
-LATE_S: Final = 20.0
+LATE_S: Final = 45.0
 LOADING_S: Final = 60
 """That a model takes to load."""
 MINUTE_S: Final = 60.0
@@ -185,7 +185,7 @@ def test_a_burst_a_quiet_spell_and_a_dead_source(story: Story) -> None:
             story.wait_for_condition(
                 "ScalingActive", "False", "NoData", name=fleet.row.name, timeout_s=STALE_S + LATE_S
             )
-        time.sleep(SETTLE_S)
+        time.sleep(10 * SYNC_S)
         silent = {fleet.row: fleet.replicas.values[-1] for fleet in playing}
 
     assert burst == {row: [2, 6] for row in OF_LOAD}

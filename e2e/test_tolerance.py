@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from e2e.cluster import waiting
 from e2e.cluster.api import Object
-from e2e.stories import EXACT, SYNC_S, Story
+from e2e.stories import EXACT, SETTLE_S, SYNC_S, Story
 
 SEVERAL_SYNCS_S = 3 * SYNC_S
 
@@ -42,7 +42,7 @@ def test_steps_from_ten(story: Story) -> None:
         for name, (_, load, replicas) in STEPS.items():
             story.prometheus.wait_for_value(story.query(name), load)
             wait_until_limited(story, name, wanted=replicas == 10)
-            histories[name].wait_for(replicas, timeout_s=10)
+            histories[name].wait_for(replicas, timeout_s=SETTLE_S)
         time.sleep(SEVERAL_SYNCS_S)
 
     for name, (_, _, replicas) in STEPS.items():
@@ -60,7 +60,7 @@ def wait_until_limited(story: Story, name: str, *, wanted: bool) -> None:
     waiting.until(
         lambda: True if limited() == float(wanted) else None,
         what=f"budaiscaler_limited of {name} by tolerance to be {float(wanted)}",
-        timeout_s=10,
+        timeout_s=SETTLE_S,
         hint=lambda: f"it is {limited()}",
     )
 

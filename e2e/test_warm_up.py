@@ -4,8 +4,8 @@ from e2e.fleets import SHORT_AVERAGES
 from e2e.stories import SETTLE_S, Story
 
 WINDOW_S = 30
-SCRAPED = WINDOW_S - 2
-"""Of as many seconds; the odd scrape is late."""
+SCRAPED = 20
+"""Of as many seconds; a busy machine loses some."""
 AVERAGED = {**SHORT_AVERAGES, "scaler.bud.studio/stable-window": str(WINDOW_S)}
 QUICK = {"scaleUp": {"maxScaleRate": "20"}, "scaleDown": {"stabilizationWindowSeconds": 1}}
 
@@ -16,7 +16,7 @@ def test_a_scaler_that_begins_in_a_lull(story: Story) -> None:
     story.start_load(100)
     series = f'queue_depth{{story="{story.namespace}"}}[{WINDOW_S}s]'
     story.prometheus.wait_for_value(
-        f"count_over_time({series}) >= bool {SCRAPED}", 1, timeout_s=2 * WINDOW_S
+        f"count_over_time({series}) >= bool {SCRAPED}", 1, timeout_s=4 * WINDOW_S
     )
     story.set_load(1)
     story.prometheus.wait_for_value(story.query(), 1)

@@ -18,7 +18,7 @@ from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting, restoring, significance
-from budaiscaler.evaluator.acting import Actor
+from budaiscaler.evaluator.acting import Acted, Actor
 from budaiscaler.evaluator.charging import Ledger
 from budaiscaler.evaluator.decision_log import Entry, News
 from budaiscaler.evaluator.observing import Observer
@@ -83,7 +83,7 @@ class Pipeline:
     """Evaluates scalers, any number at once.
 
     Attributes:
-        is_current: whether a scaler is still there and ours.
+        current: a scaler as it stands by now; None once it is gone, or not ours.
         outcomes: the last of each scaler; the caller drops those that go.
         ledger: what their replicas were needed for; the same.
         writes: how many statuses may be on their way at once.
@@ -96,7 +96,7 @@ class Pipeline:
     readers: MetricReaders
     writer: StatusWriter
     recorder: Recorder
-    is_current: Callable[[Scaler], bool]
+    current: Callable[[Scaler], Scaler | None]
     counters: Counters
     outcomes: dict[Key, Outcome]
     ledger: Ledger
@@ -109,7 +109,7 @@ class Pipeline:
     async def run(self, scaler: Scaler, memory: Memory) -> None:
         """Evaluate once; a failure to decide is reported as well."""
         report = await self._observe_and_decide(scaler, memory)
-        if self.is_current(scaler):
+        if self.current(scaler) is not None:
             await self._report(scaler, memory, report)
 
     async def _observe_and_decide(self, scaler: Scaler, memory: Memory) -> reporting.Report:
@@ -148,12 +148,7 @@ class Pipeline:
             self.counters.changes += 1
             worth.write()
         memory.state, memory.decided_at, memory.taken_over = state, now, None
-        acted = None
-        if self.actor is not None and self.is_current(scaler):
-            fleet = self.observer.fleet(scaler.uid)
-            acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
-            if acted.has_moved:
-                self.observer.look_again(scaler.uid)
+        acted = await self._act(scaler, scaler.spec, observation, decision)
         return reporting.of_decision(
             scaler.spec,
             scaler.generation,
@@ -165,6 +160,21 @@ class Pipeline:
             acted=acted,
             able=_able(scaler) if self.actor is None else None,
         )
+
+    async def _act(
+        self, scaler: Scaler, spec: ScalerSpec, observation: Observation, decision: Decision
+    ) -> Acted | None:
+        now = self.current(scaler)
+        if self.actor is None or now is None:
+            return None
+        if now.asked != scaler.asked:
+            return _EDITED
+        acted = await self.actor.act(
+            scaler, spec, observation, decision, self.observer.fleet(scaler.uid)
+        )
+        if acted.has_moved:
+            self.observer.look_again(scaler.uid)
+        return acted
 
     async def _take_over(
         self,
@@ -210,7 +220,7 @@ class Pipeline:
         ):
             return
         async with self.writes:
-            if not self.is_current(scaler):
+            if self.current(scaler) is None:
                 return  # it went while we waited, and what we reported was taken back
             status = report.status | memory.decision_state()
             is_written = await self.writer.write(scaler, status)
@@ -221,6 +231,16 @@ class Pipeline:
             memory.minor_due_s = now_s + significance.MINOR_WRITE_EVERY_S
         for kind, reason, note in reporting.events(report.transitions):
             self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
+
+
+_EDITED = Acted(
+    Condition(
+        conditions.ABLE_TO_SCALE,
+        "True",
+        "Outdated",
+        "the scaler was edited while it was evaluated: it is decided on anew",
+    )
+)
 
 
 def _able(scaler: Scaler) -> Condition | None:

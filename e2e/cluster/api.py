@@ -21,6 +21,7 @@ APPLY: Final = "application/apply-patch+yaml"
 READ_TIMEOUT_S: Final = 300.0
 RETRY_S: Final = 0.1
 JOIN_TIMEOUT_S: Final = 5.0
+START_TIMEOUT_S: Final = 30.0
 
 Object = dict[str, Any]
 
@@ -139,8 +140,12 @@ class History(Generic[T]):
         return [moment.value for moment in list(self.moments)]
 
     def wait_for(self, value: T, *, timeout_s: float) -> Moment[T | None]:
-        """Wait until the newest value is this one."""
+        """Wait until the newest value is this one; one that does not last, `wait_for_all` sees."""
         return self.wait_until(lambda seen: seen == value, f"{value!r}", timeout_s=timeout_s)
+
+    def wait_for_all(self, *values: T | None, timeout_s: float) -> None:
+        """Wait until it had exactly these values, also if it kept one for no time at all."""
+        self.wait_until(lambda _: self.values == list(values), f"{values}", timeout_s=timeout_s)
 
     def wait_until(
         self, accepts: Callable[[T | None], bool], what: str, *, timeout_s: float
@@ -162,7 +167,7 @@ class History(Generic[T]):
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
-        if not self._started.wait(JOIN_TIMEOUT_S):
+        if not self._started.wait(START_TIMEOUT_S):
             raise waiting.ClusterError(f"{self.path} cannot be watched")
         return self
 

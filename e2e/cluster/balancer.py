@@ -15,8 +15,9 @@ from typing import Final, Self
 from e2e.cluster import ports, waiting
 
 CONNECT_TIMEOUT_S: Final = 2.0
-START_TIMEOUT_S: Final = 5.0
+START_TIMEOUT_S: Final = 30.0
 CHUNK: Final = 65536
+ROUNDS: Final = 10
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -73,7 +74,10 @@ class Balancer:
         server = await asyncio.start_server(self._handle, "127.0.0.1", self.port)
         self._up.set()
         await self._stopping.wait()
-        server.close()  # asyncio.run then cancels the connections
+        server.close()
+        for _ in range(ROUNDS):  # until who was let in last is handled
+            await asyncio.sleep(0)
+        # asyncio.run then cancels the connections
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         streams: list[Stream] = [(reader, writer)]

@@ -12,8 +12,8 @@ from e2e.cluster.components import Component, Layout, Ports, Settings, command
 from e2e.cluster.daemons import Daemon
 from e2e.cluster.kubectl import Kubectl
 
-READY_TIMEOUT_S: Final = 60.0
-SETTLED_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 120.0
+SETTLED_TIMEOUT_S: Final = 120.0
 
 
 class ControlPlane:
@@ -156,7 +156,7 @@ class ControlPlane:
         daemon.wait_until(lambda: loopback.get(address)[0] == 200, timeout_s=READY_TIMEOUT_S)
 
     def _settle(self) -> None:
-        """Create the nodes and wait for them, and for the account that pods run as by default."""
+        """Create the nodes, and wait until pods can come: for them, an account, and addresses."""
         names = [f"node-{number}" for number in range(self.settings.nodes)]
         self.kubectl.apply(*(_node(name) for name in names))
         self.kubectl.wait_for(
@@ -172,6 +172,25 @@ class ControlPlane:
             what="the controller manager to create the default ServiceAccount",
             timeout_s=SETTLED_TIMEOUT_S,
         )
+        self._take_first_address(names[0])
+
+    def _take_first_address(self, node: str) -> None:
+        """Have one pod come and go, alone.
+
+        With the first pod kwok makes its pool of addresses. Of two that come at once each may get a
+        pool, and both the first address.
+        """
+        spec = {"nodeName": node, "containers": [{"name": "server", "image": "pretended"}]}
+        metadata = {"name": "first", "namespace": "default"}
+        self.kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        named = ("pod/first", "--namespace=default")
+        self.kubectl.wait_for(
+            lambda found: "podIP" in found["status"],
+            *named,
+            what="the first pod to have an address",
+            timeout_s=SETTLED_TIMEOUT_S,
+        )
+        self.kubectl.run("delete", *named)
 
 
 def _node(name: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ ROLE: Final = "e2e-fleets"
 POLL_S: Final = 0.1
 JOIN_TIMEOUT_S: Final = 5.0
 
+SERVED_TIMEOUT_S: Final = 60.0
+
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _ROLES: Final = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 _OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -70,23 +72,40 @@ def controlled(api: Api, namespace: str) -> Iterator[None]:
 
     The right stays: a last look at a target whose kind goes must find it gone, and not forbidden.
     """
-    api.create(_CRDS, _DEFINITION)
     api.apply(f"{_ROLES}/{ROLE}", _GRANTED)
-    ended = threading.Event()
-    thread = threading.Thread(target=_control, args=(api, namespace, ended), daemon=True)
+    with served(api, _DEFINITION, FLEETS.collection(namespace)):
+        ended = threading.Event()
+        thread = threading.Thread(target=_control, args=(api, namespace, ended), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(JOIN_TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def served(api: Api, definition: Object, path: str) -> Iterator[None]:
+    """Have the kind of a definition, whose objects are at `path`, while inside.
+
+    It is gone afterwards: until then, the next test could not define it again.
+    """
+    at = f"{_CRDS}/{definition['metadata']['name']}"
+    api.create(_CRDS, definition)
     try:
         waiting.until(
-            lambda: True if api.ask("GET", FLEETS.collection(namespace)).status == 200 else None,
-            what=f"{KIND} to be served",
-            timeout_s=20,
+            lambda: True if api.ask("GET", path).status == 200 else None,
+            what=f"{path} to be served",
+            timeout_s=SERVED_TIMEOUT_S,
         )
-        thread.start()
         yield
     finally:
-        ended.set()
-        if thread.ident is not None:
-            thread.join(JOIN_TIMEOUT_S)
-        api.delete(f"{_CRDS}/{FLEETS.plural}.{GROUP}")
+        api.delete(at)
+        waiting.until(
+            lambda: True if api.find(at) is None else None,
+            what=f"{at} to be gone",
+            timeout_s=SERVED_TIMEOUT_S,
+        )
 
 
 def pods_of(name: str) -> str:

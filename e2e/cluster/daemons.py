@@ -11,7 +11,7 @@ from typing import Final
 
 from e2e.cluster import guard, processes, waiting
 
-REAP_TIMEOUT_S: Final = 5.0
+REAP_TIMEOUT_S: Final = 30.0
 LOG_TAIL_LINES: Final = 30
 
 

@@ -14,7 +14,7 @@ PORT: Final = 9400
 LABELS: Final = {"app": "nvidia-dcgm-exporter"}
 MODEL: Final = "NVIDIA H100 80GB HBM3"
 MEMORY_MIB: Final = 81559
-POD_TIMEOUT_S: Final = 20.0
+POD_TIMEOUT_S: Final = 45.0
 
 
 @dataclass(frozen=True, slots=True)

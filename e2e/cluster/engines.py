@@ -7,6 +7,7 @@ as behind a Service; a pod can be made to misbehave, in each of the ways that se
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -21,7 +22,11 @@ from e2e.cluster.engine_pages import PAGES, Load
 from e2e.cluster.workloads import is_ready
 
 POLL_S: Final = 0.05
+SHIFT_S: Final = 1.0
+"""Until a pod that became ready is given any load: who counts ready pods knows of it by then."""
 JOIN_TIMEOUT_S: Final = 5.0
+ROUNDS: Final = 10
+WAIT_TIMEOUT_S: Final = 45.0
 HUGE_BYTES: Final = 2**30
 _CHUNK: Final = b"x" * 65536
 
@@ -75,7 +80,7 @@ class Engines:
     poll_s: float = POLL_S
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _servers: dict[str, _Server] = field(default_factory=dict)
-    _ready: frozenset[str] = frozenset()
+    _ready: dict[str, float] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _error: BaseException | None = None
@@ -106,7 +111,7 @@ class Engines:
         return waiting.until(
             lambda: self.pods() if len(self.pods()) == count else None,
             what=f"{count} servers of {self.deployment}",
-            timeout_s=20,
+            timeout_s=WAIT_TIMEOUT_S,
             hint=lambda: f"--- there are {self.pods()}; {self._error!r}",
         )
 
@@ -136,8 +141,12 @@ class Engines:
             await self._sleep(self.poll_s)
         for server in self._servers.values():
             server.listener.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
+        for _ in range(ROUNDS):  # until who was let in last is served
+            await asyncio.sleep(0)
+        while self._writers:
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await asyncio.sleep(POLL_S)
         await asyncio.sleep(POLL_S)  # a connection is gone a round after it was told to
 
     async def _follow(self, pods: list[Object]) -> None:
@@ -148,7 +157,10 @@ class Engines:
             and pod["status"].get("podIP")
             and not pod["metadata"].get("deletionTimestamp")
         }
-        self._ready = frozenset(name for name, (_, ready) in live.items() if ready)
+        now_s = time.monotonic()
+        self._ready = {
+            name: self._ready.get(name, now_s) for name, (_, ready) in live.items() if ready
+        }
         for name, server in list(self._servers.items()):
             # A StatefulSet's next pod has the name of the last, and may come between two looks.
             if name not in live or live[name][0] != server.address:
@@ -167,13 +179,15 @@ class Engines:
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._writers.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            self.asked[name] = self.asked.get(name, 0) + 1
-            await self._answer(name, writer)
-            await writer.drain()
-        writer.close()
-        self._writers.discard(writer)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                self.asked[name] = self.asked.get(name, 0) + 1
+                await self._answer(name, writer)
+                await writer.drain()
+        finally:
+            writer.close()
+            self._writers.discard(writer)
 
     async def _answer(self, name: str, writer: asyncio.StreamWriter) -> None:
         manner = self.manners.get(name, Manner.WELL)
@@ -205,7 +219,8 @@ class Engines:
         load, part = self.load, 1.0
         if self.is_shared:
             # A pod that just became ready has nothing to do before the others have less.
-            part = 1 / len(self._ready) if name in self._ready else 0.0
+            carrying = self._carrying()
+            part = 1 / len(carrying) if name in carrying else 0.0
         return self.page(
             replace(
                 load,
@@ -214,6 +229,11 @@ class Engines:
                 tokens_per_s=load.tokens_per_s * part,
             )
         )
+
+    def _carrying(self) -> list[str]:
+        """The ready pods among which the load is; all of them where none is older."""
+        before_s = time.monotonic() - SHIFT_S
+        return [n for n, since_s in self._ready.items() if since_s <= before_s] or [*self._ready]
 
     async def _sleep(self, for_s: float) -> bool:
         """Sleep unless this ends; says whether to go on."""

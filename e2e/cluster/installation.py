@@ -16,7 +16,7 @@ import yaml
 from budaiscaler.evaluator.settings import EvaluatorSettings
 from budaiscaler.runtime.settings import ServerSettings
 from e2e.cluster import certs, identities, loopback, ports, waiting
-from e2e.cluster.api import Api
+from e2e.cluster.api import Api, History
 from e2e.cluster.balancer import Balancer
 from e2e.cluster.components import Component
 from e2e.cluster.control_plane import ControlPlane
@@ -28,7 +28,7 @@ NAMESPACE: Final = "budaiscaler-system"
 ADAPTER: Final = "budaiscaler-adapter"
 CONTROLLER: Final = "budaiscaler-controller"
 API_SERVICE: Final = "v1beta1.external.metrics.k8s.io"
-READY_TIMEOUT_S: Final = 45.0
+READY_TIMEOUT_S: Final = 90.0
 OUTAGE_TAIL_S: Final = 15.0
 """A request that was under way when the API server went fails that much later at most."""
 _LEFT_OUT: Final = frozenset({"Deployment", "PodDisruptionBudget"})
@@ -118,7 +118,7 @@ class Installation:
         port = self.port if port is None else port
         wanted = {
             "secure_port": str(port),
-            "shutdown_delay": "1s",
+            "shutdown_delay": "2s",
             **self._evaluator_flags,
             **self.flags,
             **flags,
@@ -220,7 +220,18 @@ class Running:
         """Who holds that Lease; empty when it was given back."""
         return str(self.lease(name)["spec"].get("holderIdentity", ""))
 
-    def wait_for_leader(self, *, other_than: str = "", timeout_s: float = 45.0) -> Server:
+    def holders(self, name: str) -> History[str]:
+        """Who holds that Lease, whenever that changes."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+        return History(
+            self.api,
+            f"{path}?fieldSelector=metadata.name%3D{name}",
+            lambda found: str(found["spec"].get("holderIdentity", "")),
+        )
+
+    def wait_for_leader(
+        self, *, other_than: str = "", timeout_s: float = READY_TIMEOUT_S
+    ) -> Server:
         """Wait until an adapter leads, and vouches for its reports."""
 
         def probe() -> Server | None:

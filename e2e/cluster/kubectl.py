@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from e2e.cluster import waiting
 
-TIMEOUT_S: Final = 30.0
+TIMEOUT_S: Final = 60.0
 SHOWN_CHARACTERS: Final = 4000
 
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from e2e.cluster import certs
 
-TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 30.0
+"""Longer than a busy machine keeps a server from answering."""
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 """As a mapping, or as pairs where a name is sent several times."""

@@ -13,6 +13,9 @@ from e2e.cluster import waiting
 RANGE: Final = range(20000, 30000)
 ATTEMPTS: Final = 200
 
+_picked: set[int] = set()
+"""All that were given away here: who has one may not listen yet, or not any more."""
+
 
 def pick(count: int) -> tuple[int, ...]:
     """Return `count` different ports on which nothing listens now."""
@@ -20,7 +23,8 @@ def pick(count: int) -> tuple[int, ...]:
     for port in random.sample(RANGE, ATTEMPTS):
         if len(free) == count:
             return tuple(free)
-        if _is_free(port):
+        if port not in _picked and _is_free(port):
+            _picked.add(port)
             free.append(port)
     raise waiting.ClusterError(f"fewer than {count} of {ATTEMPTS} ports tried in {RANGE} are free")
 

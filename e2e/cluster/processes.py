@@ -16,7 +16,7 @@ from typing import Final
 
 from e2e.cluster import waiting
 
-STOP_TIMEOUT_S: Final = 10.0
+STOP_TIMEOUT_S: Final = 30.0
 KILL_TIMEOUT_S: Final = 5.0
 
 

@@ -16,7 +16,9 @@ from e2e.cluster.control_plane import ControlPlane
 from e2e.cluster.daemons import Daemon
 from e2e.cluster.pod_discovery import PodDiscovery
 
-READY_TIMEOUT_S: Final = 30.0
+READY_TIMEOUT_S: Final = 60.0
+ANSWER_TIMEOUT_S: Final = 45.0
+"""To notice new targets, and to scrape them, on a busy machine."""
 INTERVAL: Final = "1s"
 RETENTION: Final = "6h"
 
@@ -113,7 +115,11 @@ class RealPrometheus:
         return [Sample(one["metric"], float(one["value"][1])) for one in data["result"]]
 
     def wait_for(
-        self, expression: str, predicate: Callable[[list[Sample]], bool], *, timeout_s: float = 15.0
+        self,
+        expression: str,
+        predicate: Callable[[list[Sample]], bool],
+        *,
+        timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> list[Sample]:
         """Repeat a query until `predicate` accepts its answer, and return that."""
         last: list[Sample] = []
@@ -131,7 +137,9 @@ class RealPrometheus:
             hint=lambda: f"the last answer: {last}",
         )
 
-    def wait_for_value(self, expression: str, wanted: float, *, timeout_s: float = 15.0) -> None:
+    def wait_for_value(
+        self, expression: str, wanted: float, *, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> None:
         """Repeat a query until its one series has the wanted value (NaN may be wanted)."""
 
         def is_wanted(samples: list[Sample]) -> bool:

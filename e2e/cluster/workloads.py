@@ -56,7 +56,7 @@ def wait_for_pods(
     predicate: Callable[[Pods], bool],
     what: str,
     *,
-    timeout_s: float = 30.0,
+    timeout_s: float = 60.0,
 ) -> Pods:
     """Wait until `predicate` accepts the pods of a namespace, and return them."""
     answer = cluster.kubectl.wait_for(
@@ -71,7 +71,7 @@ def wait_for_pods(
 
 
 def wait_for_ready(
-    cluster: ControlPlane, namespace: str, count: int, *, timeout_s: float = 30.0
+    cluster: ControlPlane, namespace: str, count: int, *, timeout_s: float = 60.0
 ) -> Pods:
     """Wait until a namespace has exactly so many pods, all of them ready."""
     return wait_for_pods(
@@ -87,6 +87,12 @@ def is_ready(pod: Object) -> bool:
     """Say whether a pod is ready."""
     conditions = pod["status"].get("conditions", [])
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def ready_since(pod: Object) -> str:
+    """Say when a pod became ready, in whole seconds."""
+    (condition,) = (c for c in pod["status"]["conditions"] if c["type"] == "Ready")
+    return str(condition["lastTransitionTime"])
 
 
 def addresses(pods: Pods) -> set[str]:

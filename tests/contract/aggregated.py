@@ -105,7 +105,10 @@ class Backend:
         await self.api.kube.create(API_SERVICES.collection(), registration)
 
     async def available(self, wanted: str) -> Json:
-        """Wait for the condition Available of the registration; gives it."""
+        """Wait for the condition Available of the registration; gives it.
+
+        An API server passes requests on only some time after it has said that it would.
+        """
 
         async def probe() -> Json | None:
             found = await self.api.kube.get(self.api_service)
@@ -115,7 +118,13 @@ class Backend:
                     return dict(one)
             return None
 
-        return await until(probe, f"Available={wanted}")
+        async def passes_on() -> bool | None:
+            return True if (await self.api.ask("GET", self.root)).status == 200 else None
+
+        found = await until(probe, f"Available={wanted}")
+        if wanted == "True":
+            await until(passes_on, "a first request to be passed on")
+        return found
 
     def start(self) -> None:
         """Listen, on the port that it always had."""

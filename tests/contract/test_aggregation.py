@@ -78,7 +78,8 @@ async def test_discovered(api: ApiServer) -> None:
             return True if server.group in {one["name"] for one in groups} else None
 
         await until(listed, "the group in the plain list")
-        await until(lambda: _aggregated(api, server), "the group in the aggregated form")
+        # It is asked for again after a minute where the first look came before the Service's.
+        await until(lambda: _aggregated(api, server), "the group in the aggregated form", 90)
 
 
 async def _aggregated(api: ApiServer, server: Backend) -> bool | None:

@@ -192,7 +192,7 @@ async def test_initial_events(api: ApiServer) -> None:
         "sendInitialEvents": "true",
         "resourceVersionMatch": "NotOlderThan",
         "allowWatchBookmarks": "true",
-        "timeoutSeconds": "1",
+        "timeoutSeconds": "3",
     }
     answer = await api.ask("GET", api.widgets(), **params)
     first, second, bookmark, *_ = (json.loads(line) for line in answer.text.splitlines())
