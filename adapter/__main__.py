@@ -26,6 +26,7 @@ async def _run(options: AdapterSettings) -> None:
 
 def main() -> None:
     """Run the adapter until it is told to stop; exits with 2 when it cannot start."""
+    logs.configure("info")  # until flags tell, which may be what cannot be used
     try:
         options = settings.read(AdapterSettings)
         logs.configure(options.log_level)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from budaiscaler.evaluator.settings import EvaluatorSettings
 from budaiscaler.runtime.durations import Seconds
@@ -13,6 +14,8 @@ from budaiscaler.runtime.durations import Seconds
 
 class AdapterSettings(EvaluatorSettings):
     """Adapter of BudAIScaler: publishes the load of scalers on external.metrics.k8s.io."""
+
+    model_config = SettingsConfigDict(cli_prog_name="budaiscaler-adapter")
 
     bind_address: Annotated[
         str | None, Field(description="Address to listen on; left out, all of them.")

@@ -21,6 +21,7 @@ async def _run(options: ControllerSettings) -> None:
 
 def main() -> None:
     """Run the controller until it is told to stop; exits with 2 when it cannot start."""
+    logs.configure("info")  # until flags tell, which may be what cannot be used
     try:
         options = settings.read(ControllerSettings)
         logs.configure(options.log_level)

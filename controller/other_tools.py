@@ -6,18 +6,22 @@ them: they are listed by namespace when somebody asks, and remembered for half a
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
-from budaiscaler.domain.errors import ForbiddenError, NotFoundError
+from budaiscaler.domain.errors import ForbiddenError, KubeError, KubeUnreachableError, NotFoundError
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import SCALED_OBJECTS, VERTICAL_POD_AUTOSCALERS, Resource
 from controller.hpas import Target, target_key
 
 REMEMBER_S = 30.0
+FAILED_S = 5.0
+"""A list that failed is tried again after so long, however many wait for it."""
 ABSENT_S = 300.0
 
 GENTLE_MODES = ("Off", "Initial")
@@ -81,13 +85,16 @@ TOOLS = (
 )
 
 
+Found = dict[Target, Rival]
+
+
 @dataclass(slots=True)
 class OtherTools:
     """Looks autoscalers of other tools up by workload."""
 
     kube: Kube
     clock: Callable[[], float] = time.monotonic
-    _known: dict[tuple[Resource, str], tuple[float, dict[Target, Rival]]] = field(
+    _known: dict[tuple[Resource, str], tuple[float, asyncio.Future[Found | KubeError]]] = field(
         default_factory=dict
     )
     _absent_until_s: dict[Resource, float] = field(default_factory=dict)
@@ -104,16 +111,20 @@ class OtherTools:
                 return found
         return None
 
-    async def _of(self, tool: Tool, namespace: str) -> dict[Target, Rival]:
+    async def _of(self, tool: Tool, namespace: str) -> Found:
         now_s, place = self.clock(), (tool.resource, namespace)
         if now_s < self._absent_until_s.get(tool.resource, 0.0):
             return {}
-        known = self._known.get(place)
-        if known is None or now_s - known[0] > REMEMBER_S:
-            known = self._known[place] = (now_s, await self._list(tool, namespace))
-        return known[1]
+        asked_s, answer = self._known.get(place, (-math.inf, None))
+        if answer is None or now_s - asked_s > _stands_s(answer):
+            answer = asyncio.ensure_future(self._list(tool, namespace))
+            self._known[place] = (now_s, answer)
+        found = await asyncio.shield(answer)  # others wait for it, whoever gives up
+        if isinstance(found, KubeError):
+            raise KubeUnreachableError(str(found))
+        return found
 
-    async def _list(self, tool: Tool, namespace: str) -> dict[Target, Rival]:
+    async def _list(self, tool: Tool, namespace: str) -> Found | KubeError:
         try:
             answer = await self.kube.get(tool.resource.collection(namespace))
         except NotFoundError:
@@ -128,4 +139,14 @@ class OtherTools:
                 error=str(error),
             )
             return {}
+        except KubeError as error:
+            return error
         return dict(filter(None, map(tool.acts_on, answer.get("items") or ())))
+
+
+def _stands_s(answer: asyncio.Future[Found | KubeError]) -> float:
+    """How long an answer stands; one that is on its way is waited for."""
+    if not answer.done():
+        return math.inf
+    is_known = not answer.cancelled() and answer.exception() is None
+    return REMEMBER_S if is_known and not isinstance(answer.result(), KubeError) else FAILED_S

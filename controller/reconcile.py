@@ -10,7 +10,16 @@ from budaiscaler.domain import conditions
 from budaiscaler.domain.api.base import API_VERSION
 from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.conditions import Condition
-from budaiscaler.domain.errors import InvalidObjectError, InvalidSpecError
+from budaiscaler.domain.errors import (
+    ConflictError,
+    ExpiredError,
+    InvalidSpecError,
+    KubeStatusError,
+    KubeUnreachableError,
+    NotFoundError,
+    OverloadedError,
+    UnauthorizedError,
+)
 from budaiscaler.evaluator.scalers import Scaler
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Cache, Key
@@ -23,6 +32,9 @@ from controller.other_tools import OtherTools
 from controller.planning import Plan
 from controller.reporting import Reporter
 from controller.targets import Targets
+
+_PASSING = (UnauthorizedError, NotFoundError, ConflictError, ExpiredError, OverloadedError)
+"""Answers that say nothing of the HPA; any other, a policy's or a quota's say, refuses it."""
 
 
 @dataclass(slots=True)
@@ -75,11 +87,14 @@ class Reconciler:
         told = list(intent.conditions)
         try:
             told += await self._ensure(scaler, intent)
-        except InvalidObjectError as error:
+        except KubeStatusError as error:
+            if isinstance(error, _PASSING):
+                raise
             message = f"the API server refuses the HPA: {error}"
             told = [Condition(conditions.ABLE_TO_SCALE, "False", "HPARefused", message)]
-        for hpa in intent.removes:
-            await self.keeper.remove(hpa, scaler.ref)
+        else:
+            for hpa in intent.removes:
+                await self.keeper.remove(hpa, scaler.ref)
         if intent.is_ours:
             await self.reporter.report(scaler, told, intent.keeps, self._children(scaler))
         else:
@@ -93,6 +108,8 @@ class Reconciler:
         """
         if isinstance(scaler.spec, InvalidSpecError):
             return None
+        if not self.hpas.synced.is_set() or self.hpas.behind_s:
+            raise KubeUnreachableError("HPAs are not listed yet, or were not heard of for minutes")
         target = hpas.of_spec(scaler.spec.scale_target_ref)
         other = await self.other_tools.on(scaler.namespace, target)
         scalers, all_hpas = self.targets.around(scaler)

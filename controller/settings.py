@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from budaiscaler.evaluator import cadence
 from budaiscaler.evaluator.settings import EvaluatorSettings
@@ -13,6 +14,8 @@ from budaiscaler.runtime.durations import Seconds
 
 class ControllerSettings(EvaluatorSettings):
     """Controller of BudAIScaler: owns HPAs, and scales where no HPA does."""
+
+    model_config = SettingsConfigDict(cli_prog_name="budaiscaler-controller")
 
     bind_address: Annotated[
         str | None, Field(description="Address of the probes; left out, all of them.")

@@ -1,6 +1,7 @@
 """Makes the picture and the transcript of the demo: from a run of it, with the seed of the README.
 
-`make picture` writes docs/demo.svg and docs/demo.txt. A test makes both of a shorter run.
+`make picture` writes docs/demo.svg, docs/demo.txt, and what the README has of its lines. A test
+makes all of it of a shorter run.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from budaiscaler.playground.demo import accounts, screen, stage
 from budaiscaler.playground.demo.news import News
 from budaiscaler.playground.demo.options import Options
 from budaiscaler.playground.demo.watching import Watch
+from budaiscaler.playground.manifests import WORKLOADS
 
 DOCS = Path(__file__).parent
 LOOK_EVERY_S = 0.25
-WIDTH, HEIGHT = 150, 24
+WIDTH, HEIGHT = 120, 28
 KUBECONFIG = "/tmp/budaiscaler-demo/kubeconfig"  # noqa: S108 - what a reader sees, not a file
+_IN_README = re.compile(r"```text\n \d:\d\d:\d\d .*?\n```", re.DOTALL)
 COMMAND = "budaiscaler demo --scenario {} --speed {:g} --seed {} --duration {:g}s"
 
 
@@ -65,6 +68,19 @@ def _picture(view: screen.View, title: str) -> str:
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
+def excerpt(transcript: str) -> str:
+    """Those lines of a transcript that are enough for a README: how each begins, and the end."""
+    lines = transcript.splitlines()
+    table = next(number for number, line in enumerate(lines) if line.startswith(" " * 20))
+    rescales = [line for line in lines[:table] if "SuccessfulRescale" in line]
+    firsts = (
+        next((number for number, line in enumerate(rescales) if name in line), None)
+        for name in WORKLOADS
+    )
+    begins = [rescales[number] for number in sorted(one for one in firsts if one is not None)]
+    return "\n".join((*begins, " ...", *lines[table:]))
+
+
 def main(directory: Path = DOCS) -> None:
     """Write both files."""
     with tempfile.TemporaryDirectory() as temporary, suppress(KeyboardInterrupt):
@@ -72,6 +88,9 @@ def main(directory: Path = DOCS) -> None:
         svg, transcript = asyncio.run(record(options))
         (directory / "demo.svg").write_text(svg)
         (directory / "demo.txt").write_text(transcript)
+        readme = directory.parent / "README.md"
+        lines = f"```text\n{excerpt(transcript)}\n```"
+        readme.write_text(_IN_README.sub(lambda _: lines, readme.read_text()))
 
 
 if __name__ == "__main__":

@@ -25,11 +25,18 @@ class Acted:
         condition: whether the workload can be scaled.
         scaled_to: replicas that were asked for with success; None when nothing was.
         failed_to: replicas that could not be asked for; None when nothing failed.
+        is_outdated: somebody else had scaled it since it was seen.
     """
 
     condition: Condition
     scaled_to: int | None = None
     failed_to: int | None = None
+    is_outdated: bool = False
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the workload is not as it was seen any more, as far as anybody knows."""
+        return self.is_outdated or not (self.scaled_to is None and self.failed_to is None)
 
 
 class Actor(Protocol):
@@ -103,7 +110,8 @@ class Actuator:
             if stands != current:
                 # Somebody was faster than our watch. What follows from his number is decided next.
                 message = f"the workload has {stands} replicas by now, and not {current}"
-                return Acted(Condition(conditions.ABLE_TO_SCALE, "True", "Outdated", message))
+                outdated = Condition(conditions.ABLE_TO_SCALE, "True", "Outdated", message)
+                return Acted(outdated, is_outdated=True)
             await self.scales.write(*of, wanted)
         except KubeError as error:
             message = f"{target.kind} {target.name} cannot be scaled to {wanted}: {error}"

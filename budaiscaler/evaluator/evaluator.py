@@ -150,7 +150,7 @@ class Evaluator:
             readers=self._readers,
             writer=self.writer,
             recorder=self.recorder,
-            is_current=self._is_current,
+            current=self._still,
             counters=self.counters,
             outcomes=self.outcomes,
             ledger=self.ledger,
@@ -307,7 +307,7 @@ class Evaluator:
         scaler = self.scalers.objects.get(key)
         return scaler if scaler is not None and self._is_ours(scaler) else None
 
-    def _is_current(self, scaler: Scaler) -> bool:
-        """Whether that scaler is still there, and still ours, in whatever generation."""
+    def _still(self, scaler: Scaler) -> Scaler | None:
+        """That scaler as it is now, in whatever generation, if it is still there and ours."""
         now = self._current((scaler.namespace, scaler.name))
-        return now is not None and now.uid == scaler.uid
+        return now if now is not None and now.uid == scaler.uid else None

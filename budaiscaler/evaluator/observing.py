@@ -57,10 +57,12 @@ class _Told:
 
     Attributes:
         spec: that they were asked for.
+        workload: the target as they saw it; None once it is known to be another.
         due_s: when they are to be asked again.
     """
 
     spec: ScalerSpec
+    workload: Workload | None
     gpu: GpuObserved | None
     answers: Sequence[Sample | NoData]
     due_s: float
@@ -101,15 +103,13 @@ class Observer:
             NotFoundError: the target does not exist.
             KubeError: it could not be read.
         """
-        target = spec.scale_target_ref
-        workload = await self.workloads.find(
-            target.api_version, target.kind, scaler.namespace, target.name
-        )
         told = self._told.get(scaler.uid)
-        if told is None or told.spec != spec or self.clock() >= told.due_s - TICK_S:
+        is_due = told is None or told.spec != spec or self.clock() >= told.due_s - TICK_S
+        workload = await self._look(scaler, spec, None if is_due else told)
+        if told is None or is_due:
             told = await self._ask(scaler, spec, workload, is_first=told is None)
-            if self.cadence_of(scaler.strategy).has_decisions_between:
-                self._told[scaler.uid] = told
+        if self.cadence_of(scaler.strategy).has_decisions_between:
+            self._told[scaler.uid] = replace(told, workload=workload)
         answers = told.answers
         good = self._good.setdefault(scaler.uid, {})
         observed = {
@@ -143,6 +143,11 @@ class Observer:
         """Give the pods of a scaler's target as they were last observed."""
         return self._fleets.get(uid, Fleet())
 
+    def look_again(self, uid: str) -> None:
+        """Go by nothing that was seen of the target before: it was scaled since."""
+        if (told := self._told.get(uid)) is not None:
+            self._told[uid] = replace(told, workload=None)
+
     def restore(self, scaler: Scaler, spec: ScalerSpec, age_s: float) -> None:
         """Take the readings that another leader reported `age_s` ago as the last good ones."""
         reported = {entry.get("name"): entry for entry in scaler.status.get("sources") or ()}
@@ -168,6 +173,14 @@ class Observer:
         self._fleets.pop(uid, None)
         self._gpus.forget(uid)
 
+    async def _look(self, scaler: Scaler, spec: ScalerSpec, told: _Told | None) -> Workload:
+        """Look at the target; one that costs requests no more often than at its sources."""
+        target = spec.scale_target_ref
+        of = (target.api_version, target.kind)
+        if told is not None and told.workload is not None and not self.workloads.watches(*of):
+            return told.workload
+        return await self.workloads.find(*of, scaler.namespace, target.name)
+
     async def _ask(
         self, scaler: Scaler, spec: ScalerSpec, workload: Workload, *, is_first: bool
     ) -> _Told:
@@ -185,7 +198,7 @@ class Observer:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors  # one bug is told as itself
         answers = [self._dated(one.result(), asked_s) for one in fetches]
-        return _Told(spec, gpu.result(), answers, due_s)
+        return _Told(spec, workload, gpu.result(), answers, due_s)
 
     def _dated(self, answer: Sample | NoData, asked_s: float) -> Sample | NoData:
         """Count the time that asking took as the real one.

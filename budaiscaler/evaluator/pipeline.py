@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ from budaiscaler.domain.decide import decide
 from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.errors import BudAIScalerError, InvalidSpecError
 from budaiscaler.evaluator import reporting, restoring, significance
-from budaiscaler.evaluator.acting import Actor
+from budaiscaler.evaluator.acting import Acted, Actor
 from budaiscaler.evaluator.charging import Ledger
+from budaiscaler.evaluator.decision_log import Entry, News
 from budaiscaler.evaluator.observing import Observer
 from budaiscaler.evaluator.readers import MetricReaders
 from budaiscaler.evaluator.scalers import Scaler
@@ -27,7 +28,6 @@ from budaiscaler.evaluator.warming import WarmUp
 from budaiscaler.evaluator.writing import StatusWriter
 from budaiscaler.kube.cache import Key
 from budaiscaler.kube.events import Recorder
-from budaiscaler.sources import endpoints
 
 _log = structlog.get_logger()
 
@@ -50,6 +50,7 @@ class Memory:
         target: what the state is about; None until known.
         decided_at: time of the decision that returned the state; None before the first.
         taken_over: what the leader before wrote down, until the first decision.
+        news: which decisions are worth a line of the log.
     """
 
     state: State
@@ -58,6 +59,7 @@ class Memory:
     target: ScaleTargetRef | None = None
     decided_at: datetime | None = None
     taken_over: Any = None
+    news: News = field(default_factory=News)
 
     def decision_state(self) -> dict[str, Any]:
         """What the next leader is to know, as a part of a status; empty where nothing is known."""
@@ -81,7 +83,7 @@ class Pipeline:
     """Evaluates scalers, any number at once.
 
     Attributes:
-        is_current: whether a scaler is still there and ours.
+        current: a scaler as it stands by now; None once it is gone, or not ours.
         outcomes: the last of each scaler; the caller drops those that go.
         ledger: what their replicas were needed for; the same.
         writes: how many statuses may be on their way at once.
@@ -94,7 +96,7 @@ class Pipeline:
     readers: MetricReaders
     writer: StatusWriter
     recorder: Recorder
-    is_current: Callable[[Scaler], bool]
+    current: Callable[[Scaler], Scaler | None]
     counters: Counters
     outcomes: dict[Key, Outcome]
     ledger: Ledger
@@ -107,7 +109,7 @@ class Pipeline:
     async def run(self, scaler: Scaler, memory: Memory) -> None:
         """Evaluate once; a failure to decide is reported as well."""
         report = await self._observe_and_decide(scaler, memory)
-        if self.is_current(scaler):
+        if self.current(scaler) is not None:
             await self._report(scaler, memory, report)
 
     async def _observe_and_decide(self, scaler: Scaler, memory: Memory) -> reporting.Report:
@@ -139,17 +141,14 @@ class Pipeline:
         observation = dataclasses.replace(observation, paused=scaler.paused(now))
         decision, state = decide(scaler.spec, observation, memory.state, now)
         key = (scaler.namespace, scaler.name)
-        before = self.outcomes.get(key)
         self.outcomes[key] = Outcome(observation, decision)
         self.ledger.charge(key, observation, decision)
-        if before is None or before.decision is None or _differs(before.decision, decision):
+        entry = Entry(scaler, scaler.spec, observation, memory.state, decision, now)
+        for worth in memory.news.of(entry):
             self.counters.changes += 1
-            _log_decision(scaler, scaler.spec, observation, memory.state, decision, now)
+            worth.write()
         memory.state, memory.decided_at, memory.taken_over = state, now, None
-        acted = None
-        if self.actor is not None and self.is_current(scaler):
-            fleet = self.observer.fleet(scaler.uid)
-            acted = await self.actor.act(scaler, scaler.spec, observation, decision, fleet)
+        acted = await self._act(scaler, scaler.spec, observation, decision)
         return reporting.of_decision(
             scaler.spec,
             scaler.generation,
@@ -161,6 +160,21 @@ class Pipeline:
             acted=acted,
             able=_able(scaler) if self.actor is None else None,
         )
+
+    async def _act(
+        self, scaler: Scaler, spec: ScalerSpec, observation: Observation, decision: Decision
+    ) -> Acted | None:
+        now = self.current(scaler)
+        if self.actor is None or now is None:
+            return None
+        if now.asked != scaler.asked:
+            return _EDITED
+        acted = await self.actor.act(
+            scaler, spec, observation, decision, self.observer.fleet(scaler.uid)
+        )
+        if acted.has_moved:
+            self.observer.look_again(scaler.uid)
+        return acted
 
     async def _take_over(
         self,
@@ -206,7 +220,7 @@ class Pipeline:
         ):
             return
         async with self.writes:
-            if not self.is_current(scaler):
+            if self.current(scaler) is None:
                 return  # it went while we waited, and what we reported was taken back
             status = report.status | memory.decision_state()
             is_written = await self.writer.write(scaler, status)
@@ -219,6 +233,16 @@ class Pipeline:
             self.recorder.record(scaler.ref, kind, reason, note, "Evaluate")
 
 
+_EDITED = Acted(
+    Condition(
+        conditions.ABLE_TO_SCALE,
+        "True",
+        "Outdated",
+        "the scaler was edited while it was evaluated: it is decided on anew",
+    )
+)
+
+
 def _able(scaler: Scaler) -> Condition | None:
     """Whether the controller can act on what is decided here, as it last told."""
     told = scaler.condition(conditions.ABLE_TO_SCALE)
@@ -226,44 +250,3 @@ def _able(scaler: Scaler) -> Condition | None:
         return None
     status, reason, message = (told.get(key, "") for key in ("status", "reason", "message"))
     return Condition(conditions.ABLE_TO_SCALE, status, reason, message)
-
-
-def _differs(before: Decision, after: Decision) -> bool:
-    return (before.desired_replicas, before.bound_by) != (after.desired_replicas, after.bound_by)
-
-
-def _log_decision(
-    scaler: Scaler,
-    spec: ScalerSpec,
-    observation: Observation,
-    state: State,
-    decision: Decision,
-    now: datetime,
-) -> None:
-    """One line with everything the decision was made of, so that it can be made again."""
-    _log.info(
-        "decision",
-        namespace=scaler.namespace,
-        name=scaler.name,
-        generation=scaler.generation,
-        now=now.isoformat(),
-        spec=_without_secrets(spec),
-        observation=dataclasses.asdict(observation),
-        state=dataclasses.asdict(state),
-        desired_replicas=decision.desired_replicas,
-        desired_load=decision.desired_load,
-        bound_by=decision.bound_by,
-    )
-
-
-def _without_secrets(spec: ScalerSpec) -> dict[str, Any]:
-    """A spec that decides the same: of a URL its place, and of headers their names."""
-    dumped = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    owners = [(one, "endpoint") for one in dumped["metricsSources"]]
-    for owner, field in [*owners, (dumped.get("gpuConfig") or {}, "dcgmEndpoint")]:
-        if owner.get(field):
-            full = endpoints.complete(owner[field])
-            owner[field] = endpoints.origin(full) if full is not None else "?"
-        if owner.get("headers"):
-            owner["headers"] = dict.fromkeys(owner["headers"], "")
-    return dumped

@@ -41,8 +41,9 @@ class EvaluatorSettings(ServerSettings):
     prometheus_credentials_for: Annotated[
         Texts,
         Field(
+            json_schema_extra={"word": "URLS"},
             description="Further base URLs, separated by commas, that all of these go to. Scalers "
-            "that ask there cannot send headers or credentials of their own."
+            "that ask there cannot send headers or credentials of their own.",
         ),
     ] = ()
     enforce_namespace_label: Annotated[

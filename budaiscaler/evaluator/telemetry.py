@@ -64,7 +64,7 @@ class EvaluatorCollector(Collector):
         for name, text, value in (
             ("evaluations", "Evaluations of scalers.", counters.evaluations),
             ("evaluation_failures", "Evaluations that gave no decision.", counters.failures),
-            ("decision_changes", "Decisions that differ from the one before.", counters.changes),
+            ("decision_changes", "Changed decisions, as they are logged.", counters.changes),
             ("status_writes", "Statuses applied.", writer.writes),
             ("status_write_errors", "Statuses that the API server refused.", writer.errors),
             ("source_queries", "Queries sent to sources.", self.queries()),

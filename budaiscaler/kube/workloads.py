@@ -133,6 +133,10 @@ class Workloads:
         owners = max(cache.behind_s for cache in self._owners.values())
         return max(self._pods.behind_s, owners)
 
+    def watches(self, api_version: str, kind: str) -> bool:
+        """Tell whether a look at such a target costs no request."""
+        return api_version == "apps/v1" and kind in self._owners
+
     async def find(self, api_version: str, kind: str, namespace: str, name: str) -> Workload:
         """Look a target up.
 
@@ -140,7 +144,7 @@ class Workloads:
             NotFoundError: the target, or its kind, does not exist.
             KubeError: its scale could not be read.
         """
-        if api_version != "apps/v1" or kind not in self._owners:
+        if not self.watches(api_version, kind):
             scale = await self._scales.read(api_version, kind, namespace, name)
             live = await self._scales.pods(scale, namespace)
             size = pods_per_replica(scale, live)

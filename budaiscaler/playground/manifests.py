@@ -6,14 +6,14 @@ them; the Service leads to this machine instead of to pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from budaiscaler.domain.api.base import API_VERSION
 from budaiscaler.domain.api.budaiscaler import KIND, Strategy
 from budaiscaler.domain.api.crd import budaiscaler_crd
 from budaiscaler.kube.port import Json
-from budaiscaler.kube.resources import API_SERVICES, DEPLOYMENTS, Resource
+from budaiscaler.kube.resources import API_SERVICES, DEPLOYMENTS, HPAS, Resource
 from budaiscaler.playground.fleet.serving import PORT
 
 SYSTEM = "budaiscaler-system"
@@ -23,7 +23,7 @@ API_SERVICE = "v1beta1.external.metrics.k8s.io"
 
 MOST_REPLICAS = 20
 TARGETS = {"requests_running": 60, "requests_waiting": 30}
-"""Of one replica. With sixty requests in its batch a server is well below the latency target."""
+"""Of one replica, for requests of usual lengths; `shown.targets` has those for others."""
 
 NAMESPACES = Resource("", "v1", "namespaces")
 SERVICES = Resource("", "v1", "services")
@@ -36,6 +36,11 @@ SCALERS: dict[str, Strategy] = {
     "chat-bud": Strategy.BUD_SCALER,
 }
 """Name by strategy: each has a workload of its own, and the same traffic."""
+
+TWIN = "plain-hpa"
+"""A workload, and the plain HPA that is on it."""
+
+WORKLOADS = (*SCALERS, TWIN)
 
 
 def installed(adapter_port: int) -> Iterator[tuple[str, Json]]:
@@ -111,7 +116,9 @@ def deployment(name: str, replicas: int) -> Json:
     }
 
 
-def scaler(name: str, strategy: Strategy, **fields: Any) -> Json:
+def scaler(
+    name: str, strategy: Strategy, targets: Mapping[str, int] = TARGETS, **fields: Any
+) -> Json:
     """A scaler of the workload of that name; `fields` are added to its spec."""
     return {
         "apiVersion": API_VERSION,
@@ -122,7 +129,7 @@ def scaler(name: str, strategy: Strategy, **fields: Any) -> Json:
             "minReplicas": 1,
             "maxReplicas": MOST_REPLICAS,
             "scalingStrategy": str(strategy),
-            "metricsSources": [_source(metric, target) for metric, target in TARGETS.items()],
+            "metricsSources": [_source(metric, target) for metric, target in targets.items()],
             **fields,
         },
     }
@@ -137,20 +144,25 @@ def _source(metric: str, target: int) -> Json:
     }
 
 
-def plain_hpa() -> Json:
-    """The spec of the twin's HPA: the same figures and targets, and nothing else."""
+def plain_hpa(targets: Mapping[str, int] = TARGETS) -> Json:
+    """What most begin with: the same figures and targets, the stock behaviour, nothing else."""
     return {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"},
-        "minReplicas": 1,
-        "maxReplicas": MOST_REPLICAS,
-        "metrics": [
-            {
-                "type": "Pods",
-                "pods": {
-                    "metric": {"name": metric},
-                    "target": {"type": "AverageValue", "averageValue": str(target)},
-                },
-            }
-            for metric, target in TARGETS.items()
-        ],
+        "apiVersion": HPAS.api_version,
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": TWIN, "namespace": NAMESPACE},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": TWIN},
+            "minReplicas": 1,
+            "maxReplicas": MOST_REPLICAS,
+            "metrics": [
+                {
+                    "type": "Pods",
+                    "pods": {
+                        "metric": {"name": metric},
+                        "target": {"type": "AverageValue", "averageValue": str(target)},
+                    },
+                }
+                for metric, target in targets.items()
+            ],
+        },
     }

@@ -10,7 +10,7 @@ from pydantic import Field, PlainValidator, ValidationError, model_validator
 from pydantic_settings import BaseSettings, CliApp, NoDecode, SettingsConfigDict
 
 from budaiscaler.domain.errors import ConfigurationError
-from budaiscaler.runtime import clock
+from budaiscaler.runtime import clock, flags
 from budaiscaler.runtime.clock import REAL, Clock
 from budaiscaler.runtime.durations import Seconds
 
@@ -41,7 +41,8 @@ class ServerSettings(BaseSettings):
         str,
         Field(
             default_factory=lambda: f"{socket.gethostname()}_{uuid4().hex[:8]}",
-            description="Name of this copy in the Lease; unique among the copies.",
+            description="Name of this copy in the Lease, unique among the copies; left out, the "
+            "host's with something random.",
         ),
     ]
     log_level: Annotated[str, Field(description=f"One of {', '.join(LOG_LEVELS)}.")] = "info"
@@ -87,10 +88,15 @@ def read(kind: type[S], arguments: list[str] | None = None) -> S:
         SystemExit: for `--help` and unknown flags, after printing why.
     """
     try:
-        return CliApp.run(kind, cli_args=arguments)
+        return CliApp.run(kind, cli_args=arguments, cli_settings_source=flags.source(kind))
     except ValidationError as error:
         problems = (
-            " ".join((*(f"--{part}:".replace("_", "-") for part in detail["loc"]), detail["msg"]))
+            " ".join(
+                (
+                    *(f"--{part}:".replace("_", "-") for part in detail["loc"]),
+                    detail["msg"].removeprefix("Value error, "),
+                )
+            )
             for detail in error.errors(include_url=False, include_context=False)
         )
         raise ConfigurationError("; ".join(problems)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,36 @@ async def test_what_cannot_be_looked_up_is_not_taken_for_absent(claims: Claims) 
     async with claims.world.controlled():
         with pytest.raises(KubeError):
             await claims.refusal()
+
+
+async def test_before_hpas_are_listed_nobody_knows_who_is_there(claims: Claims) -> None:
+    """A new leader decides at once; its list of HPAs, which is long or refused, may come later."""
+    claims.world.add_hpa("theirs")
+    claims.world.add_scaler(**DIRECT)
+    claims.world.kube.fail("get", "/horizontalpodautoscalers", OverloadedError(503, "", "not now"))
+    async with claims.world.controlled():
+        with pytest.raises(KubeError, match="HPAs"):
+            await claims.refusal()
+        claims.world.kube.heal()
+        await asyncio.sleep(10)
+        assert await claims.refusal() == "ForeignAutoscaler"
+
+
+async def test_who_came_since_hpas_were_last_heard_of_is_not_known(claims: Claims) -> None:
+    """Their watch is refused for minutes, and meanwhile somebody may have made one."""
+    claims.world.add_scaler(**DIRECT)
+    async with claims.world.controlled():
+        assert await claims.refusal() is None
+        for verb in ("get", "watch"):
+            claims.world.kube.fail(verb, "/horizontalpodautoscalers", OverloadedError(503, "", ""))
+        claims.world.kube.end_watches()
+        await asyncio.sleep(200)
+        claims.world.add_hpa("theirs")
+        with pytest.raises(KubeError, match="HPAs"):
+            await claims.refusal()
+        claims.world.kube.heal()
+        await asyncio.sleep(60)
+        assert await claims.refusal() == "ForeignAutoscaler"
 
 
 async def test_what_to_do_about_a_rival_fits_the_strategy(claims: Claims) -> None:

@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
-from budaiscaler.domain.errors import ForbiddenError, NotFoundError
+from budaiscaler.domain.errors import ForbiddenError, KubeError, NotFoundError, OverloadedError
 from budaiscaler.kube.resources import SCALED_OBJECTS, VERTICAL_POD_AUTOSCALERS
-from controller.other_tools import ABSENT_S, REMEMBER_S, OtherTools
+from controller.other_tools import ABSENT_S, FAILED_S, REMEMBER_S, OtherTools
 from tests.controller.world import NAMESPACE, RESYNC_S, World
 from tests.evaluator.world import loop_s
 from tests.fakes.kube import FakeKube
+from tests.fakes.link import Link
 
 pytestmark = pytest.mark.looptime
 
@@ -105,6 +106,41 @@ async def test_scaled_objects_are_listed_twice_a_minute_at_most(world: World) ->
     await asyncio.sleep(REMEMBER_S + 1)
     assert await who(tools) == "ScaledObject queue"
     assert len(world.kube.made("get", "/scaledobjects")) == 2
+
+
+async def test_who_asks_at_the_same_time_shares_the_list(world: World) -> None:
+    """A new leader looks at all scalers at once, before the first answer is there."""
+    world.add_scaled_object("queue")
+    link = Link(world.kube, answer_after_s={"get": 0.5})
+    tools = OtherTools(link, loop_s)
+    found = await asyncio.gather(*(who(tools) for _ in range(100)))
+    assert set(found) == {"ScaledObject queue"}
+    assert len(world.kube.made("get", "/scaledobjects")) == 1
+
+
+async def test_who_gives_up_takes_the_answer_from_nobody(world: World) -> None:
+    """The one that asked first is cancelled, and the other still gets it."""
+    world.add_scaled_object("queue")
+    tools = OtherTools(Link(world.kube, answer_after_s={"get": 0.5}), loop_s)
+    first, second = (asyncio.ensure_future(who(tools)) for _ in range(2))
+    await asyncio.sleep(0.1)
+    first.cancel()
+    assert await second == "ScaledObject queue"
+
+
+async def test_a_list_that_fails_is_not_tried_again_by_everybody() -> None:
+    """A thousand scalers make nothing worse for an API server that cannot answer just now."""
+    kube = FakeKube()
+    kube.fail("get", "/scaledobjects", OverloadedError(503, "", "not now"))
+    tools = OtherTools(kube, loop_s)
+    for _ in range(100):
+        with pytest.raises(KubeError, match="not now"):
+            await who(tools)
+    assert len(kube.made("get", "/scaledobjects")) == 1
+
+    kube.heal()
+    await asyncio.sleep(FAILED_S + 0.1)
+    assert await who(tools) is None
 
 
 @pytest.mark.parametrize(

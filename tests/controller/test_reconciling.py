@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from budaiscaler.domain.errors import InvalidObjectError, OverloadedError
+from budaiscaler.domain.api import naming
+from budaiscaler.domain.errors import (
+    ForbiddenError,
+    InvalidObjectError,
+    KubeError,
+    KubeStatusError,
+    OverloadedError,
+)
 from controller.reporting import OWNED_CONDITIONS
 from tests.controller.world import (
     RESYNC_S,
@@ -18,6 +25,8 @@ from tests.controller.world import (
 )
 
 pytestmark = pytest.mark.looptime
+
+TOO_MANY = "spec.maxReplicas: must be less than 10"
 
 
 @pytest.fixture
@@ -152,11 +161,18 @@ async def test_a_scaler_that_is_being_deleted_gets_no_child(world: World) -> Non
         assert world.writes() == []
 
 
-async def test_a_refused_child_is_told(world: World) -> None:
-    """A 422 of the server becomes a condition with its words, one event, and passes."""
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(InvalidObjectError(422, "Invalid", TOO_MANY), id="invalid"),
+        pytest.param(ForbiddenError(403, "Forbidden", TOO_MANY), id="by-a-policy-or-a-quota"),
+        pytest.param(KubeStatusError(400, "BadRequest", TOO_MANY), id="by-another-webhook"),
+    ],
+)
+async def test_a_refused_child_is_told(world: World, refused: KubeError) -> None:
+    """That of the server becomes a condition with its words, one event, and passes."""
     world.add_scaler()
-    refusal = InvalidObjectError(422, "Invalid", "spec.maxReplicas: must be less than 10")
-    world.kube.fail("patch", "/horizontalpodautoscalers/", refusal)
+    world.kube.fail("patch", "/horizontalpodautoscalers/", refused)
     async with world.controlled():
         assert world.condition() == ("False", "HPARefused")
         assert "must be less than 10" in world.message()
@@ -170,6 +186,22 @@ async def test_a_refused_child_is_told(world: World) -> None:
             ("chat", "Normal", "HPACreated"),
             ("chat", "Normal", "HPAOwned"),
         ]
+
+
+async def test_a_refused_child_takes_nothing_away(world: World) -> None:
+    """The HPA that is to be replaced by one of another name goes once that is there."""
+    world.add_scaler()
+    refusal = InvalidObjectError(422, "Invalid", "metadata.name: must begin with a team")
+    world.kube.fail("patch", "/horizontalpodautoscalers/other", refusal)
+    async with world.controlled():
+        world.annotate(**{naming.ADOPT_ANNOTATION: "other"})
+        await settle()
+        assert world.condition() == ("False", "HPARefused")
+        assert list(world.hpas()) == ["chat-hpa"]
+
+        world.kube.heal()
+        await asyncio.sleep(2 * RESYNC_S)
+        assert list(world.hpas()) == ["other"]
 
 
 async def test_a_server_that_is_away_is_tried_again(world: World) -> None:

@@ -232,6 +232,31 @@ async def test_somebody_faster_is_not_overwritten(direct: Direct) -> None:
     assert direct.replicas == 4
 
 
+@pytest.mark.parametrize(
+    ("edit", "replicas"),
+    [
+        pytest.param({"paused": "Both"}, 4, id="paused"),
+        pytest.param({"mode": "Recommend"}, 4, id="recommend"),
+        pytest.param({"maxReplicas": 6}, 6, id="fewer-at-most"),
+    ],
+)
+async def test_what_is_edited_while_it_is_evaluated_counts(
+    direct: Direct, edit: Json, replicas: int
+) -> None:
+    """A source takes 20 s, and meanwhile somebody says what he wants: the old wish is not met."""
+    direct.add(replicas=4, says=4.0)
+    async with direct.leading():
+        await asyncio.sleep(60)
+        direct.world.source.answers["chat"] = 12.0
+        direct.world.source.takes_s["chat"] = 20.0
+        await asyncio.sleep(18)
+        assert direct.world.source.under_way == ["chat"]
+        direct.world.edit("chat", **edit)
+        await asyncio.sleep(60)
+        assert direct.replicas == replicas
+        assert direct.scalings == ([(4, replicas, True)] if replicas != 4 else [])
+
+
 async def test_the_history_keeps_the_last_ten(direct: Direct) -> None:
     """Case T58: of more scalings the oldest go."""
     behavior = {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 15}]}}

@@ -18,6 +18,7 @@ from budaiscaler.domain.decision import Decision, Observation, State
 from budaiscaler.domain.gpu import GpuReading
 from budaiscaler.domain.readings import NoData, NoDataReason, Reading
 from tests import samples
+from tests.conftest import NOON
 from tests.evaluator.world import NAMESPACE, FakeGpus, World
 
 pytestmark = pytest.mark.looptime
@@ -166,6 +167,41 @@ async def test_only_what_changed_is_logged(world: World, logs: list[Line]) -> No
         await asyncio.sleep(3600)
         assert evaluator.counters.changes == 2
     assert [line["desired_replicas"] for line in _decisions(logs)] == [10, 20]
+
+
+async def test_a_load_that_wavers_is_one_line(world: World, logs: list[Line]) -> None:
+    """Now it needs one more and tolerance holds, now it fits: 5 replicas either way.
+
+    For a thousand such scalers a line each time would be a gigabyte an hour.
+    """
+    world.add("chat", replicas=5, says=5.0)
+    bound_by = set()
+    async with world.leading() as evaluator:
+        for _ in range(60):
+            for load in (5.02, 5.0):
+                world.source.answers["chat"] = load
+                await asyncio.sleep(30)
+                decided = evaluator.outcomes[NAMESPACE, "chat"].decision
+                assert decided is not None
+                bound_by.add(decided.bound_by)
+    assert len(bound_by) == 2
+    assert [line["desired_replicas"] for line in _decisions(logs)] == [5]
+
+
+async def test_what_binds_for_a_minute_is_a_line(world: World, logs: list[Line]) -> None:
+    """It is logged when it has lasted, and told of its beginning; not again while it goes on."""
+    world.add("chat", replicas=5, says=5.0)
+    async with world.leading():
+        await asyncio.sleep(60)
+        world.source.answers["chat"] = 5.02
+        await asyncio.sleep(45)
+        assert len(_decisions(logs)) == 1
+        await asyncio.sleep(3600)
+    lines = _decisions(logs)
+    assert [line["bound_by"] for line in lines] == ["combine", "tolerance"]
+    begun = datetime.fromisoformat(lines[1]["now"]) - NOON
+    assert 60 <= begun.total_seconds() <= 60 + 17
+    assert _replay(lines[1]).bound_by == "tolerance"
 
 
 async def test_no_password_is_logged(world: World, logs: list[Line]) -> None:

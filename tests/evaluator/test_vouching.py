@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from budaiscaler.domain.errors import ForbiddenError
 from budaiscaler.domain.readings import NoData, NoDataReason
-from tests.evaluator.world import World, scaler_path
+from budaiscaler.evaluator.evaluator import Evaluator
+from budaiscaler.runtime.clock import SHORTEST_REAL_INTERVAL_S
+from tests.evaluator.world import World, loop_s, scaler_path
 from tests.fakes.link import Link
 
 pytestmark = pytest.mark.looptime
 
 REFUSED = ForbiddenError(403, "Forbidden", "a webhook says no")
+
+
+def _evaluator(world: World, speed: float, clock: Callable[[], float]) -> Evaluator:
+    """One whose story runs so many times as fast."""
+    least_s = speed * SHORTEST_REAL_INTERVAL_S
+    return replace(world.evaluator(), clock=clock, speed=speed, least_interval_s=least_s)
 
 
 async def test_no_word_before_the_first_round_is_complete(world: World) -> None:
@@ -105,6 +115,42 @@ async def test_no_word_while_reports_queue_up(world: World) -> None:
         assert not evaluator.vouches()
         link.answer_after_s.clear()
         await asyncio.sleep(60)
+        assert evaluator.vouches()
+
+
+@pytest.mark.parametrize("speed", [1.0, 600.0])
+async def test_no_word_while_one_report_takes_minutes(world: World, speed: float) -> None:
+    """One and a half of them: real ones, since an API server is no faster in a fast story."""
+    world.add("chat")
+    link = Link(world.kube)
+    evaluator = _evaluator(world, speed, lambda: speed * loop_s())
+    evaluator.writer.kube = link
+    async with world.leading(evaluator):
+        await asyncio.sleep(1)
+        link.answer_after_s["patch"] = 100.0
+        world.edit("chat", maxReplicas=9)
+        await asyncio.sleep(89)
+        assert evaluator.vouches()
+        await asyncio.sleep(2)
+        assert not evaluator.vouches()
+        link.answer_after_s.clear()
+        await asyncio.sleep(10)
+        assert evaluator.vouches()
+
+
+@pytest.mark.parametrize("speed", [1.0, 600.0])
+async def test_no_word_from_a_loop_that_stood_still(world: World, speed: float) -> None:
+    """A process that had no turn for more than a real minute reported what is old by now."""
+    world.add("chat")
+    still_s = 0.0
+    evaluator = _evaluator(world, speed, lambda: speed * (loop_s() + still_s))
+    async with world.leading(evaluator):
+        await asyncio.sleep(1)
+        still_s = 59.0
+        assert evaluator.vouches()
+        still_s = 80.0
+        assert not evaluator.vouches()
+        await asyncio.sleep(20)
         assert evaluator.vouches()
 
 

@@ -27,7 +27,7 @@ def test_the_help_tells_which_clock_is_the_default(capsys: pytest.CaptureFixture
         settings.read(ServerSettings, ["--help"])
 
     told = " ".join(capsys.readouterr().out.split())
-    assert "Never set it in a cluster. (default: the real one)" in told
+    assert "Never set it in a cluster. Default: the real one" in told
     assert str(Clock(speed=10)) == "10 times as fast"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 
 import structlog
 from aiohttp import hdrs, web
@@ -78,23 +79,27 @@ class Endpoint:
     async def _stream(self, http: web.BaseRequest, stream: Stream) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": JSON, **_NO_CACHE})
         response.enable_chunked_encoding()
-        await response.prepare(http)
-        is_first = True
-        events = stream.watch.events()
         try:
-            async for event in events:
-                shown = self._router.shown_event(
-                    stream, event.type, event.object, is_first=is_first
-                )
-                is_first = False
-                await response.write(_line(event.type, shown))
-        except KubeStatusError as error:
-            await response.write(_line("ERROR", failures.status(error)))
+            await response.prepare(http)
+            await self._send(response, stream)
         except ConnectionError:
             pass  # the client went away
         finally:
-            await events.aclose()
+            stream.watch.close()
         return response
+
+    async def _send(self, response: web.StreamResponse, stream: Stream) -> None:
+        is_first = True
+        async with aclosing(stream.watch.events()) as events:
+            try:
+                async for event in events:
+                    shown = self._router.shown_event(
+                        stream, event.type, event.object, is_first=is_first
+                    )
+                    is_first = False
+                    await response.write(_line(event.type, shown))
+            except KubeStatusError as error:
+                await response.write(_line("ERROR", failures.status(error)))
 
 
 def _line(kind: str, body: Json) -> bytes:

@@ -123,6 +123,10 @@ class Watch:
         self._is_over = True
         self._wake.set()
 
+    def close(self) -> None:
+        """Take it off the list, also when it was never read."""
+        self.watches.close(self)
+
     async def events(self) -> AsyncGenerator[WatchEvent, None]:
         """What happens, until the watch ends.
 
@@ -150,7 +154,7 @@ class Watch:
                 self._wake.clear()
                 await _until(self._wake, min(ends_at_s, bookmark_at_s) - now_s)
         finally:
-            self.watches.close(self)
+            self.close()
 
     @property
     def _wants_bookmarks(self) -> bool:

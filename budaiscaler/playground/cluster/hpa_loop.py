@@ -1,8 +1,9 @@
 """The HPA controller on any API server: reads HPAs, asks for their metrics, writes scales.
 
 What it decides is `domain.algorithms.hpa_controller`, the arithmetic of the real one. Metrics of
-type External come through the API server's aggregation layer, as in a cluster. There is no metrics
-server here, so that metrics of other types cannot be had, and hold scale-down as they do there.
+type External come through the API server's aggregation layer, as in a cluster; those of type Pods
+from whoever is asked instead of a metrics API. Others cannot be had, and hold scale-down as they do
+in a cluster.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from budaiscaler.domain import conditions, times
 from budaiscaler.domain.algorithms import hpa_controller, hpa_controller_spec
 from budaiscaler.domain.algorithms.hpa_controller import HpaState, Sync
 from budaiscaler.domain.algorithms.hpa_controller_metrics import Scale
-from budaiscaler.domain.algorithms.hpa_controller_spec import SYNC_PERIOD_S
+from budaiscaler.domain.algorithms.hpa_controller_spec import SYNC_PERIOD_S, HpaSpec
 from budaiscaler.domain.api import quantity
 from budaiscaler.domain.errors import InvalidSpecError, KubeError, QuantityError
 from budaiscaler.domain.readings import NoData, NoDataReason, Observed, Reading
@@ -35,6 +36,8 @@ EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
 LIMIT_S = 5.0
 """A sync that takes longer is given up, and comes again."""
 
+_NO_METRICS = NoData(NoDataReason.UNREACHABLE, "the playground has no metrics API for it")
+
 _log = structlog.get_logger()
 
 
@@ -47,12 +50,14 @@ class HpaLoop:
         clock: of the story.
         recorder: for events on HPAs.
         ready: counts the ready pods of a workload by namespace and name.
+        of_pods: the mean of a metric over the pods of a workload, by namespace, name and metric.
     """
 
     kube: Kube
     clock: Clock
     recorder: Recorder
     ready: Callable[[str, str], int]
+    of_pods: Callable[[str, str, str], Observed] = lambda _, __, ___: _NO_METRICS
     _states: dict[str, HpaState] = field(default_factory=dict)
     _scales: ScaleReader = field(init=False)
 
@@ -97,13 +102,15 @@ class HpaLoop:
         done, self._states[metadata["uid"]] = hpa_controller.sync(spec, scale, readings, state, now)
         if done.desired != scale.current:
             await self._scales.write(*place, done.desired)
-            self._tell(hpa, scale, done)
+            self._tell(hpa, spec, scale, done)
         await self._report(hpa, scale, done, readings, now)
 
     async def _reading(self, hpa: Json, metric: Json) -> Observed:
+        if metric["type"] == "Pods":
+            target, name = hpa["spec"]["scaleTargetRef"], metric["pods"]["metric"]["name"]
+            return self.of_pods(hpa["metadata"]["namespace"], target["name"], name)
         if metric["type"] != "External":
-            message = f"the playground has no metrics API for metrics of type {metric['type']}"
-            return NoData(NoDataReason.UNREACHABLE, message)
+            return _NO_METRICS
         wanted = metric["external"]["metric"]
         path = f"{EXTERNAL}/namespaces/{hpa['metadata']['namespace']}/{wanted['name']}"
         selector = selectors.render(wanted.get("selector") or {})
@@ -118,10 +125,8 @@ class HpaLoop:
             )
         return Reading(sum(values))
 
-    def _tell(self, hpa: Json, scale: Scale, done: Sync) -> None:
-        grows = done.desired > scale.current
-        reason = "external metric above target" if grows else "All metrics below target"
-        note = f"New size: {done.desired}; reason: {reason}"
+    def _tell(self, hpa: Json, spec: HpaSpec, scale: Scale, done: Sync) -> None:
+        note = f"New size: {done.desired}; reason: {_why(spec, scale, done)}"
         self.recorder.record(_ref(hpa), "Normal", "SuccessfulRescale", note, "rescale")
 
     async def _report(
@@ -149,23 +154,35 @@ class HpaLoop:
             )
 
 
+def _why(spec: HpaSpec, scale: Scale, done: Sync) -> str:
+    """The reason of a rescale, in the words of the real controller."""
+    grows = done.desired > scale.current
+    if not done.proposals:
+        bound = "below Spec.MinReplicas" if grows else "above Spec.MaxReplicas"
+        return f"Current number of replicas {bound}"
+    if not grows:
+        return "All metrics below target"
+    proposals = [-1 if one is None else one for one in done.proposals]
+    metric = spec.metrics[proposals.index(max(proposals))]
+    return f"{metric.type.lower()} metric {metric.name} above target"
+
+
 def _current(
     metrics: list[Mapping[str, Any]] | tuple[()], readings: list[Observed], scale: Scale
 ) -> list[Json]:
-    """What the HPA saw of its external metrics, a replica."""
+    """What the HPA saw of its metrics, a replica."""
     found = []
     for metric, observed in zip(metrics, readings, strict=True):
-        if isinstance(observed, Reading) and metric["type"] == "External":
-            average = quantity.format_milli(observed.value / max(1, scale.status))
-            found.append(
-                {
-                    "type": "External",
-                    "external": {
-                        "metric": metric["external"]["metric"],
-                        "current": {"averageValue": average},
-                    },
-                }
-            )
+        if not isinstance(observed, Reading):
+            continue
+        kind = str(metric["type"])
+        is_total = kind == "External"
+        average = observed.value / max(1, scale.status) if is_total else observed.value
+        block = {
+            "metric": metric[kind.lower()]["metric"],
+            "current": {"averageValue": quantity.format_milli(average)},
+        }
+        found.append({"type": kind, kind.lower(): block})
     return found
 
 

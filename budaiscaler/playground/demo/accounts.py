@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from budaiscaler.playground.demo.board import TWIN
 from budaiscaler.playground.demo.play import Play
 from budaiscaler.playground.demo.servers import Log
 from budaiscaler.playground.fleet.fleet import Account
-from budaiscaler.playground.manifests import SCALERS
+from budaiscaler.playground.manifests import SCALERS, TWIN
 from budaiscaler.playground.scenarios import PRICE_PER_HOUR
-from budaiscaler.playground.twin import Twin
 
 
 def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
     """Sum up.
 
     `cost` is in dollars, `overTarget` in minutes of the story over the latency target,
-    `decisions` are those that differed from the one before. Of the twin they are its rescales.
+    `decisions` are those that differed from the one before; of the plain HPA they are its rescales.
     """
+    twin = play.workloads[TWIN].account
     return {
         "scalers": [
             {
@@ -28,15 +27,10 @@ def summary(play: Play, log: Log, *, events: int) -> dict[str, Any]:
             }
             for name, strategy in SCALERS.items()
         ],
-        "twin": of_twin(play.twin),
+        "twin": {"name": TWIN, "strategy": "HPA", **_of(twin, twin.rescales, 0)},
         "events": events,
         "errors": log.errors,
     }
-
-
-def of_twin(twin: Twin) -> dict[str, Any]:
-    """The same of the twin."""
-    return {"name": TWIN, "strategy": "HPA", **_of(twin.account, twin.rescales, 0)}
 
 
 def table(summary: dict[str, Any]) -> str:
@@ -58,7 +52,12 @@ def table(summary: dict[str, Any]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
-    return "\n".join((*lines, f"{summary['events']} events, {summary['errors']} errors"))
+    told = ", ".join(_counted(summary[f"{one}s"], one) for one in ("event", "error"))
+    return "\n".join((*lines, told))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _of(account: Account, decisions: int, errors: int) -> dict[str, Any]:

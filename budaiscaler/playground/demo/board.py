@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from budaiscaler.playground.demo.play import Play
-from budaiscaler.playground.fleet.fleet import Account, Fleet
-from budaiscaler.playground.manifests import SCALERS
+from budaiscaler.domain.api import quantity
+from budaiscaler.playground.demo.play import Play, Workload
+from budaiscaler.playground.manifests import SCALERS, TWIN
 from budaiscaler.playground.scenarios import PRICE_PER_HOUR
-
-TWIN = "plain-hpa"
 
 _NO_STATUS: Mapping[str, Any] = {}
 
@@ -36,7 +34,7 @@ class Row:
 
     name: str
     strategy: str
-    load: str | None
+    load: float | None
     in_flight: float
     first_token_s: float
     is_over: bool
@@ -58,31 +56,20 @@ def rows(play: Play, statuses: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """
     found = []
     for name, strategy in SCALERS.items():
-        workload, status = play.workloads[name], statuses.get(name, _NO_STATUS)
+        status = statuses.get(name, _NO_STATUS)
+        load = status.get("desiredLoad")
         found.append(
             _row(
                 (name, str(strategy)),
-                workload.fleet,
-                workload.account,
-                asked=workload.asked,
+                play.workloads[name],
                 wanted=status.get("desiredScale"),
-                load=status.get("desiredLoad"),
+                load=None if load is None else quantity.parse(load),
                 reason=reason(status),
             )
         )
-    twin = play.twin
-    told = ("", "stock HPA on the same two figures, simulated")
-    found.append(
-        _row(
-            (TWIN, "HPA alone"),
-            twin.fleet,
-            twin.account,
-            asked=twin.asked,
-            wanted=twin.asked,
-            load=None,
-            reason=told,
-        )
-    )
+    twin = play.workloads[TWIN]
+    told = ("", "stock HPA on the same two figures")
+    found.append(_row((TWIN, "HPA alone"), twin, wanted=twin.asked, load=None, reason=told))
     return found
 
 
@@ -105,14 +92,13 @@ def reason(status: Mapping[str, Any]) -> tuple[str, str]:
 
 def _row(
     title: tuple[str, str],
-    fleet: Fleet,
-    account: Account,
+    workload: Workload,
     *,
-    asked: int,
     wanted: int | None,
-    load: str | None,
+    load: float | None,
     reason: tuple[str, str],
 ) -> Row:
+    fleet, account = workload.fleet, workload.account
     return Row(
         name=title[0],
         strategy=title[1],
@@ -121,7 +107,7 @@ def _row(
         first_token_s=fleet.first_token_s,
         is_over=fleet.is_over_target,
         ready=len(fleet.engines),
-        asked=asked,
+        asked=workload.asked,
         wanted=wanted,
         cost=account.cost(PRICE_PER_HOUR),
         over_minutes=account.over_target_minutes,

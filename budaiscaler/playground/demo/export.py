@@ -19,8 +19,6 @@ from budaiscaler.playground.manifests import SCALERS
 STORIES = "stories.yaml"
 
 _CURRENT = 6
-_STEADY, _CROWD = (_CURRENT * manifests.TARGETS["requests_running"], 1200)
-"""Requests in flight: what six replicas are for, and what twenty are."""
 
 
 def prepare(directory: Path) -> None:
@@ -36,17 +34,17 @@ def prepare(directory: Path) -> None:
 
 
 def write(directory: Path, options: Options, fields: Mapping[str, Any]) -> None:
-    """Write a file a scaler, with its workload, and the stories of all.
+    """Write a file a scaler, with its workload, the plain HPA with its own, and stories.
 
     Args:
         directory: where; see `prepare`.
         options: what is shown.
         fields: of the scalers' spec that the scenario adds.
     """
-    by_scaler: dict[str, list[Json]] = {}
-    for body in shown.objects(options, fields):
-        by_scaler.setdefault(body["metadata"]["name"], []).append(body)
-    for name, bodies in by_scaler.items():
+    by_name: dict[str, list[Json]] = {}
+    for body in (*shown.objects(options, fields), *shown.twin(options)):
+        by_name.setdefault(body["metadata"]["name"], []).append(body)
+    for name, bodies in by_name.items():
         text = yaml.safe_dump_all(map(_copy, bodies), sort_keys=False)
         (directory / f"{name}.yaml").write_text(text)
     heading = f"# budaiscaler test {directory / STORIES}\n"
@@ -63,6 +61,9 @@ def _copy(body: Json) -> Json:
 
 def _stories(name: str, options: Options) -> list[Json]:
     """What holds in every scenario: a crowd is followed, and silence is not low load."""
+    of_one = shown.targets(options)["requests_running"]
+    # Requests in flight: what the replicas of the beginning are for, and what the most of them are.
+    steady, crowd = _CURRENT * of_one, manifests.MOST_REPLICAS * of_one
     given = {
         "scaler": f"{name}.yaml",
         "replicas": {"current": _CURRENT, "startup": f"{options.start_up_s:g}s"},
@@ -71,13 +72,13 @@ def _stories(name: str, options: Options) -> list[Json]:
         {
             "name": f"{name} follows a crowd",
             **given,
-            "inputs": _inputs(f"{_STEADY}x8 {_CROWD}x72"),
+            "inputs": _inputs(f"{steady}x8 {crowd}x72"),
             "expect": [{"at": "2m", "desired": ">=6"}, {"at": "15m", "desired": ">=15"}],
         },
         {
             "name": f"{name} holds while its metrics are broken",
             **given,
-            "inputs": _inputs(f"{_STEADY}x20 _x60"),
+            "inputs": _inputs(f"{steady}x20 _x60"),
             "expect": [{"from": "0s", "to": "18m", "desired": ">=6"}],
         },
     ]

@@ -22,23 +22,31 @@ async def run(options: Options, *, as_json: bool, out: TextIO, told: TextIO) -> 
         told: where events go.
 
     Raises:
-        ExceptionGroup: of a PlaygroundError: it could not go on.
+        ExceptionGroup: of a PlaygroundError: it could not go on; of a BrokenPipeError: nobody
+            reads any more.
     """
     async with stage.opened(options) as on:
-        news = News(on.kube)
-        news.listener = lambda line: _tell(line, on, told)
+        news, gone = News(on.kube), asyncio.get_running_loop().create_future()
+        news.listener = lambda line: _tell(line, on, told, gone)
         print(f"export KUBECONFIG={on.kubeconfig}", file=told, flush=True)
-        listening = asyncio.create_task(news.run())
-        try:
+        async with asyncio.TaskGroup() as group:
+            beside = (group.create_task(news.run()), group.create_task(_until(gone)))
             await on.run()
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            for task in beside:
+                task.cancel()
     summary = accounts.summary(on.play, on.log, events=news.count)
     text = json.dumps(summary, indent=2) if as_json else accounts.table(summary)
     print(text, file=out, flush=True)
     return summary
 
 
-def _tell(line: Line, on: Stage, told: TextIO) -> None:
-    print(line.render(on.began_at), file=told, flush=True)
+def _tell(line: Line, on: Stage, told: TextIO, gone: asyncio.Future[None]) -> None:
+    try:
+        print(line.render(on.began_at), file=told, flush=True)
+    except BrokenPipeError as error:  # whoever tells us of events takes no errors
+        if not gone.done():
+            gone.set_exception(error)
+
+
+async def _until(gone: asyncio.Future[None]) -> None:
+    await gone

@@ -11,7 +11,7 @@ from budaiscaler.kube.events import ObjectRef, Recorder
 from budaiscaler.kube.port import Json, Kube, PatchType
 from budaiscaler.kube.resources import DEPLOYMENTS, PODS
 from budaiscaler.playground.cluster import objects
-from budaiscaler.playground.manifests import NAMESPACE, NAMESPACES, SCALERS
+from budaiscaler.playground.manifests import NAMESPACE, NAMESPACES, WORKLOADS
 from budaiscaler.playground.scenarios import Incident
 
 REVISION = "demo.budaiscaler/revision"
@@ -31,7 +31,7 @@ class Incidents:
 
     async def happen(self, incident: Incident) -> None:
         """Do it to all workloads alike, and tell of it as an event of the namespace."""
-        for name in SCALERS:
+        for name in WORKLOADS:
             if incident is Incident.LOSE_PODS:
                 await self._lose(name, lambda ready: ready // 2)
             elif incident is Incident.KILL_POD:

@@ -1,8 +1,8 @@
-"""The story itself: second after second, the same requests for every workload and for the twin.
+"""The story itself: second after second, the same requests for every workload.
 
-What is simulated goes by whole seconds of the story, so that the twin and the traffic are the same
-for the same seed. The workloads of real scalers are as real as their API server: which pods are
-ready is looked up in between, about twenty times a real second.
+Requests come by whole seconds of the story, so that they are the same for the same seed. Workloads
+are as real as their API server, that of the plain HPA too: which pods are ready is looked up in
+between, about twenty times a real second.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from budaiscaler.kube.port import Json
 from budaiscaler.playground.cluster import objects
 from budaiscaler.playground.cluster.machinery import Machinery
 from budaiscaler.playground.fleet.fleet import Account, Fleet
+from budaiscaler.playground.fleet.scraping import Scraper
 from budaiscaler.playground.fleet.serving import Server, Servers
 from budaiscaler.playground.manifests import NAMESPACE
 from budaiscaler.playground.scenarios import Incident, Scenario
 from budaiscaler.playground.traffic.arrivals import Arrivals
-from budaiscaler.playground.twin import Twin
 from budaiscaler.runtime.clock import Clock
 
 TICK_REAL_S = 0.05
@@ -34,7 +34,7 @@ GRACE_REAL_S = 0.5
 
 @dataclass(slots=True)
 class Workload:
-    """One that a scaler is on.
+    """One that is scaled.
 
     Attributes:
         fleet: the servers in its pods.
@@ -60,7 +60,7 @@ class Play:
         machinery: where pods are looked up.
         servers: where they answer.
         workloads: by name.
-        twin: what a plain HPA makes of it.
+        scraper: has the figures that the plain HPA goes by.
         arrivals: requests.
         scenario: what goes wrong.
         happens: does an incident to the cluster.
@@ -72,7 +72,7 @@ class Play:
     machinery: Machinery
     servers: Servers
     workloads: dict[str, Workload]
-    twin: Twin
+    scraper: Scraper
     arrivals: Arrivals
     scenario: Scenario
     happens: Callable[[Incident], Awaitable[None]]
@@ -112,14 +112,7 @@ class Play:
     async def happen(self, incident: Incident) -> None:
         """Let something go wrong, for all alike."""
         if incident in (Incident.BREAK_METRICS, Incident.MEND_METRICS):
-            is_broken = incident is Incident.BREAK_METRICS
-            self.servers.is_broken = self.twin.is_broken = is_broken
-        elif incident is Incident.KILL_POD:
-            self.twin.lose(1)
-        elif incident is Incident.LOSE_PODS:
-            self.twin.lose(self.twin.ready // 2)
-        else:
-            self.twin.roll_out()
+            self.servers.is_broken = incident is Incident.BREAK_METRICS
         await self.happens(incident)
 
     async def look(self) -> None:
@@ -180,7 +173,6 @@ class Play:
 
     def _step(self) -> None:
         self.sent = self.arrivals.next()
-        self.twin.step(self.sent, STEP_S)
         for workload in self.workloads.values():
             workload.fleet.step(self.sent, STEP_S)
             workload.account.note(
@@ -189,6 +181,7 @@ class Play:
                 is_over=workload.fleet.is_over_target,
                 for_s=STEP_S,
             )
+        self.scraper.look(self.second * STEP_S, is_broken=self.servers.is_broken)
         self.second += 1
 
 

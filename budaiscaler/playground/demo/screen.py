@@ -12,8 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from budaiscaler.playground.demo.board import TWIN, Row
+from budaiscaler.playground.demo.board import Row
 from budaiscaler.playground.demo.news import Line, clock
+from budaiscaler.playground.manifests import TWIN
 
 _BARS = "▁▂▃▄▅▆▇█"
 KEYS = (
@@ -23,8 +24,10 @@ KEYS = (
     ("r", "roll out"),
     ("q", "quit"),
 )
-WIDE = 150
-"""Columns from which on reasons stand beside the figures, and not below them."""
+ROOMY = 110
+"""Columns from which on a heading is one line."""
+WIDE = 190
+"""Columns from which on reasons stand beside the figures, and not below them: most fit there."""
 MOST_EVENTS, LEAST_EVENTS = 12, 2
 _BORDERS = 2
 
@@ -59,7 +62,7 @@ class View:
 def draw(view: View, width: int, height: int) -> RenderableType:
     """Draw it into so many columns and lines."""
     is_wide = width >= WIDE
-    parts: list[RenderableType] = [_head(view), _table(view.rows, is_wide=is_wide)]
+    parts: list[RenderableType] = [_head(view), _table(view.rows, width)]
     if not is_wide:
         parts.append(Group(*(_why(row) for row in view.rows if row.name != TWIN)))
     foot = _foot(view)
@@ -83,14 +86,15 @@ def _head(view: View) -> RenderableType:
     return Group(line, Text(view.about, style="dim"))
 
 
-def _table(rows: Iterable[Row], *, is_wide: bool) -> Table:
-    padding = (0, 2, 0, 1) if is_wide else (0, 1, 0, 0)
+def _table(rows: Iterable[Row], width: int) -> Table:
+    is_roomy, is_wide = width >= ROOMY, width >= WIDE
+    padding = (0, 2, 0, 1) if is_roomy else (0, 1, 0, 0)
     table = Table(box=box.SIMPLE_HEAD, expand=is_wide, pad_edge=False, padding=padding)
     for name in ("scaler", "strategy"):
         table.add_column(name, no_wrap=True)
     for name in ("load", "in flight", "1st token", "ready/now", "wanted", "cost", "over target"):
         narrow = name.replace(" ", "\n").replace("/", "/\n")
-        table.add_column(name if is_wide else narrow, justify="right")
+        table.add_column(name if is_roomy else narrow, justify="right")
     if is_wide:
         table.add_column("why", ratio=1, overflow="ellipsis", no_wrap=True)
     for row in rows:
@@ -117,7 +121,7 @@ def _cells(row: Row) -> tuple[RenderableType, ...]:
     return (
         Text(row.name, style="bold"),
         row.strategy,
-        row.load or "-",
+        "-" if row.load is None else f"{row.load:.2f}",
         f"{row.in_flight:.0f}",
         Text(_seconds(row.first_token_s), style="red" if row.is_over else "green"),
         Text(f"{row.ready}/{row.asked}", style="yellow" if starts else ""),

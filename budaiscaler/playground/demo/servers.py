@@ -1,7 +1,7 @@
 """The real adapter and the real controller, each a process of its own, and what they log.
 
 They are in sessions of their own, so that Ctrl-C in the terminal reaches the demo alone, which then
-ends them in order.
+ends them in order. A demo that is killed cannot, so the kernel does (`tied`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from budaiscaler.domain.errors import PlaygroundError
+from budaiscaler.playground.demo import tied
 
 STOP_WITHIN_S = 5.0
 LONGEST_LINE = 2**22
 """A decision is logged with all it was made of."""
 LAST_LINES, LONGEST_WORDS = 12, 400
+
+_TIED = (sys.executable, "-I", "-S", tied.__file__)
+"""Without site-packages, for which it has no use: it costs 25 ms."""
 
 _ERRORS = frozenset({"error", "critical", "exception"})
 
@@ -77,7 +81,8 @@ class Server:
     async def running(self, directory: Path) -> AsyncIterator[Server]:
         """Run it, and end it at the end, gently first."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", self.name, *self.arguments),
+            *_TIED,
+            *(str(os.getpid()), sys.executable, "-m", self.name, *self.arguments),
             cwd=directory,  # so that no folder of the user's is taken for a package of ours
             env=_environment(directory),
             stdin=asyncio.subprocess.DEVNULL,

@@ -9,8 +9,9 @@ from typing import Any
 from budaiscaler.kube.port import Json
 from budaiscaler.playground import manifests
 from budaiscaler.playground.demo.options import Options
-from budaiscaler.playground.fleet.engine import Shape
-from budaiscaler.playground.manifests import SCALERS
+from budaiscaler.playground.fleet.engine import Engine, Shape
+from budaiscaler.playground.fleet.fleet import SETTLING_S
+from budaiscaler.playground.manifests import SCALERS, TWIN
 from budaiscaler.playground.traffic.rates import Rate
 from budaiscaler.playground.traffic.traces import Trace
 
@@ -18,6 +19,8 @@ PEAK_SHARE = 0.6
 """Of maxReplicas, that the peak of a trace needs."""
 COMFORT = 0.7
 """Of what a replica can serve within the latency target."""
+BUSY = 0.845
+"""Of the same, that a replica has at its targets."""
 LEAST_REPLICAS = 2
 
 
@@ -28,15 +31,31 @@ def objects(options: Options, fields: Mapping[str, Any]) -> list[Json]:
         options: what is shown.
         fields: of the scalers' spec, beside sources and bounds.
     """
-    replicas = first_replicas(options)
+    replicas, of_one = first_replicas(options), targets(options)
     return [
         body
         for name, strategy in SCALERS.items()
         for body in (
             manifests.deployment(name, replicas),
-            manifests.scaler(name, strategy, **fields),
+            manifests.scaler(name, strategy, of_one, **fields),
         )
     ]
+
+
+def twin(options: Options) -> list[Json]:
+    """What stands beside it: the same workload under a plain HPA."""
+    replicas = first_replicas(options)
+    return [manifests.deployment(TWIN, replicas), manifests.plain_hpa(targets(options))]
+
+
+def targets(options: Options) -> dict[str, int]:
+    """Targets of one replica: what a server tells of itself when it has as much as it should."""
+    _, shape = traffic(options)
+    engine = Engine(shape)
+    for _ in range(SETTLING_S):
+        engine.step(BUSY * shape.served_per_s(), 1.0)
+    running = max(2, round(engine.running))
+    return {"requests_running": running, "requests_waiting": running // 2}
 
 
 def first_replicas(options: Options) -> int:

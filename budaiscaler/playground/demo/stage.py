@@ -14,11 +14,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from budaiscaler.domain.algorithms import hpa_controller_spec
+from budaiscaler.domain.api.budaiscaler import KIND
 from budaiscaler.domain.errors import PlaygroundError
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.port import Kube, PatchType
-from budaiscaler.kube.resources import API_SERVICES, BUDAISCALERS, DEPLOYMENTS
+from budaiscaler.kube.resources import API_SERVICES, BUDAISCALERS, DEPLOYMENTS, HPAS
 from budaiscaler.playground import manifests
 from budaiscaler.playground.apiserver import EmbeddedApiServer
 from budaiscaler.playground.cluster.hpa_loop import MANAGER, HpaLoop
@@ -32,11 +32,19 @@ from budaiscaler.playground.demo.options import Options
 from budaiscaler.playground.demo.play import Play, Workload
 from budaiscaler.playground.demo.servers import Log, Server
 from budaiscaler.playground.fleet.fleet import Fleet
+from budaiscaler.playground.fleet.scraping import EVERY_S, Scraper
 from budaiscaler.playground.fleet.serving import Servers
-from budaiscaler.playground.manifests import ADAPTER, CONTROLLER, NAMESPACE, SCALERS, SYSTEM
+from budaiscaler.playground.manifests import (
+    ADAPTER,
+    CONTROLLER,
+    NAMESPACE,
+    SCALERS,
+    SYSTEM,
+    TWIN,
+    WORKLOADS,
+)
 from budaiscaler.playground.scenarios import Incident
 from budaiscaler.playground.traffic.arrivals import Arrivals
-from budaiscaler.playground.twin import Twin
 from budaiscaler.runtime import clock as clocks
 from budaiscaler.runtime.clock import Clock, Story
 
@@ -47,6 +55,12 @@ LEASE = ("--lease-retry-period=0.25s", "--lease-renew-deadline=5s", "--lease-dur
 """There are no other copies to wait for, and the first word of a leader comes with a renewal."""
 
 LOOPBACKS = "127.0.0.0/8"
+
+_RESOURCES = {
+    "Deployment": DEPLOYMENTS,
+    KIND: BUDAISCALERS,
+    "HorizontalPodAutoscaler": HPAS,
+}
 
 
 @dataclass(slots=True)
@@ -62,6 +76,8 @@ class Stage:
         log: what the servers told.
         servers: the real ones.
         kubelet: that makes pods ready; those of the beginning at once.
+        hpas: acts on HPAs, from the beginning of the story on: what they remember must not depend
+            on how long the machine took to set it up.
         began_at: when the story began; None before.
     """
 
@@ -73,6 +89,7 @@ class Stage:
     log: Log
     servers: tuple[Server, ...]
     kubelet: Kubelet
+    hpas: HpaLoop
     began_at: datetime | None = None
 
     async def run(self) -> None:
@@ -82,15 +99,16 @@ class Stage:
             ExceptionGroup: of a PlaygroundError: a server ended by itself, or does not get ready.
         """
         async with asyncio.TaskGroup() as group:
-            watches = [group.create_task(server.watch()) for server in self.servers]
+            beside = [group.create_task(server.watch()) for server in self.servers]
             await self._until_ready()
             self.kubelet.is_in_a_hurry = False
             self.began_at = self.story.now()
             await self._complete(self.options.scenario.fields(self.began_at))
+            beside.append(group.create_task(self.hpas.run()))
             for_s = self.options.duration_s
             await self.play.run(None if for_s is None else for_s * self.options.speed)
-            for watch in watches:
-                watch.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _complete(self, fields: dict[str, Any]) -> None:
         """Add what the scenario has the scalers say; some of it names times of the story."""
@@ -148,17 +166,23 @@ async def opened(options: Options) -> AsyncIterator[Stage]:
         incidents = Incidents(kube, Recorder(kube, "playground", "demo", clock.wall))
         play = _play(options, clock, machinery, servers, incidents.happen)
         recorder = Recorder(kube, MANAGER, "demo", clock.wall)
-        hpas = HpaLoop(kube, clock, recorder, lambda _, name: _ready(play, name))
+        hpas = HpaLoop(
+            kube,
+            clock,
+            recorder,
+            ready=lambda _, name: _ready(play, name),
+            of_pods=lambda _, __, metric: play.scraper.read(metric),
+        )
         await _show(kube, options)
         log = Log()
         real = _real_servers(api, directory, port, story, log)
         for server in real:
             await stack.enter_async_context(server.running(directory))
         await stack.enter_async_context(
-            _going(machinery.run(), hpas.run(), recorder.run(), incidents.recorder.run())
+            _going(machinery.run(), recorder.run(), incidents.recorder.run())
         )
         kubeconfig = api.kubeconfig(directory / "kubeconfig")
-        yield Stage(options, kube, kubeconfig, story, play, log, real, kubelet)
+        yield Stage(options, kube, kubeconfig, story, play, log, real, kubelet, hpas)
 
 
 @asynccontextmanager
@@ -172,10 +196,9 @@ async def _going(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def _show(kube: Kube, options: Options) -> None:
-    """Make workloads and scalers."""
-    for body in shown.objects(options, {}):
-        resource = DEPLOYMENTS if body["kind"] == "Deployment" else BUDAISCALERS
-        await kube.create(resource.collection(NAMESPACE), body)
+    """Make workloads and what scales them."""
+    for body in (*shown.objects(options, {}), *shown.twin(options)):
+        await kube.create(_RESOURCES[body["kind"]].collection(NAMESPACE), body)
 
 
 def _play(
@@ -186,19 +209,15 @@ def _play(
     happens: Callable[[Incident], Awaitable[None]],
 ) -> Play:
     rate, shape = shown.traffic(options)
-    twin = Twin(
-        hpa_controller_spec.read(manifests.plain_hpa()),
-        Starts(options.start_up_s, options.seed),
-        Fleet(shape),
-        shown.first_replicas(options),
-    )
-    twin.settle(rate(0.0))
+    workloads = {name: Workload(Fleet(shape)) for name in WORKLOADS}
+    # However fast a story runs, the plain HPA sees no more of it than our scalers do.
+    every_s = max(EVERY_S, clock.least_interval_s)
     return Play(
         clock=clock,
         machinery=machinery,
         servers=servers,
-        workloads={name: Workload(Fleet(shape)) for name in SCALERS},
-        twin=twin,
+        workloads=workloads,
+        scraper=Scraper(workloads[TWIN].fleet, every_s),
         arrivals=Arrivals(rate, options.seed),
         scenario=options.scenario,
         happens=happens,

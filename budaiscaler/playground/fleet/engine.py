@@ -12,10 +12,15 @@ four H100 (Splitwise, ISCA 2024); they are like a real server, and none in parti
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the histogram of first-token latencies, in seconds."""
+
+
+STEPS_OF_A_REQUEST = 2
+"""Of fewer it would be gone before anybody saw it run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,12 @@ class Engine:
 
     def step(self, arrivals: float, for_s: float) -> None:
         """Let `for_s` seconds pass, in which so many requests come."""
+        lasts_s = self.shape.output_tokens * self._iteration_s()
+        parts = math.ceil(STEPS_OF_A_REQUEST * for_s / lasts_s)
+        for _ in range(parts):
+            self._step(arrivals / parts, for_s / parts)
+
+    def _step(self, arrivals: float, for_s: float) -> None:
         admitted = self._admit(arrivals, for_s)
         prefill = admitted * self.shape.prompt_tokens / (self.hardware.prefill_tokens_per_s * for_s)
         per_token_s = self._iteration_s() / (1 - prefill)

@@ -27,6 +27,7 @@ class Account:
         replicas_min: fewest replicas that were asked for.
         replicas_max: most of them.
         replicas_last: those asked for last.
+        rescales: how often others were asked for than before.
     """
 
     replica_s: float = 0.0
@@ -34,6 +35,7 @@ class Account:
     replicas_min: int | None = None
     replicas_max: int | None = None
     replicas_last: int | None = None
+    rescales: int = 0
 
     @property
     def replica_hours(self) -> float:
@@ -55,6 +57,7 @@ class Account:
         self.over_target_s += for_s if is_over else 0.0
         self.replicas_min = asked if self.replicas_min is None else min(asked, self.replicas_min)
         self.replicas_max = asked if self.replicas_max is None else max(asked, self.replicas_max)
+        self.rescales += self.replicas_last not in (None, asked)
         self.replicas_last = asked
 
 

@@ -11,7 +11,7 @@ import pytest
 from budaiscaler.kube.events import Recorder
 from budaiscaler.kube.resources import DEPLOYMENTS, EVENTS
 from budaiscaler.playground.demo.incidents import Incidents
-from budaiscaler.playground.manifests import NAMESPACE, SCALERS
+from budaiscaler.playground.manifests import NAMESPACE, WORKLOADS
 from budaiscaler.playground.scenarios import Incident
 from tests.playground.cluster import world as worlds
 from tests.playground.cluster.world import World
@@ -21,7 +21,7 @@ from tests.playground.cluster.world import World
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with worlds.world(tmp_path) as found:
         found.kubelet.is_in_a_hurry = True
-        for name in SCALERS:
+        for name in WORKLOADS:
             await found.add(name, 4)
         await found.passes()
         found.kubelet.is_in_a_hurry = False
@@ -38,7 +38,7 @@ async def happen(world: World, incident: Incident) -> None:
 
 
 async def ready(world: World) -> list[int]:
-    return [await world.ready(name) for name in SCALERS]
+    return [await world.ready(name) for name in WORKLOADS]
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ async def ready(world: World) -> list[int]:
 async def test_every_workload_loses_as_many(world: World, incident: Incident, left: int) -> None:
     """So that what their scalers make of it can be compared."""
     await happen(world, incident)
-    assert await ready(world) == [left] * 3
+    assert await ready(world) == [left] * 4
     await world.passes()
     await world.passes(after_s=200)
-    assert await ready(world) == [4] * 3
+    assert await ready(world) == [4] * 4
 
 
 async def test_each_rollout_is_another_template(world: World) -> None:
@@ -69,7 +69,7 @@ async def test_each_rollout_is_another_template(world: World) -> None:
     names.append({pod["metadata"]["name"] for pod in await world.pods("chat-kpa")})
 
     assert all(names[a].isdisjoint(names[b]) for a, b in ((0, 1), (1, 2), (0, 2)))
-    assert await ready(world) == [4] * 3
+    assert await ready(world) == [4] * 4
 
 
 async def test_a_workload_that_somebody_deleted_is_left_out(world: World) -> None:

@@ -50,6 +50,7 @@ async def test_they_are_made_of_a_run(tmp_path: Path) -> None:
         )
         for heading in ("strategy", "ready/now", "wanted", "over target", "events"):
             assert heading in words(picture)
+    assert script().excerpt(transcript).splitlines()[-5:-1] == transcript.splitlines()[-5:-1]
     assert transcript.startswith("$ budaiscaler demo --scenario burst --speed 60 --seed 1")
 
 
@@ -60,3 +61,12 @@ def test_the_committed_ones_show_the_job() -> None:
     for name in NAMES[:3]:
         assert re.search(rf"{name}\S* +SuccessfulRescale", transcript)
     assert transcript.rstrip().endswith(" 0 errors")
+
+
+def test_the_readme_has_lines_of_the_committed_transcript() -> None:
+    """How each of the four begins, and what it came to; nobody wrote them by hand."""
+    excerpt = script().excerpt((DOCS / "demo.txt").read_text())
+
+    assert f"```text\n{excerpt}\n```" in (DOCS.parent / "README.md").read_text()
+    for name in NAMES:
+        assert len(re.findall(rf"{name}\S* +SuccessfulRescale", excerpt)) == 1

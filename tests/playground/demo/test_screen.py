@@ -20,7 +20,7 @@ NOW = BEGAN + timedelta(hours=1, minutes=2, seconds=3)
 ROW = Row(
     name="chat-hpa",
     strategy="HPA",
-    load="5250m",
+    load=5.25,
     in_flight=311.4,
     first_token_s=0.21,
     is_over=False,
@@ -45,7 +45,7 @@ VIEW = View(
 )
 
 
-def drawn(view: View, width: int = 160, height: int = 30) -> str:
+def drawn(view: View, width: int = 200, height: int = 30) -> str:
     console = Console(file=io.StringIO(), width=width, height=height)
     console.print(screen.draw(view, width, height))
     assert isinstance(console.file, io.StringIO)
@@ -58,7 +58,7 @@ def test_a_scaler_has_its_figures_and_its_reason() -> None:
 
     for cell in (
         "HPA",
-        "5250m",
+        " 5.25 ",
         "311",
         "0.2 s",
         "4/5",
@@ -99,6 +99,7 @@ def test_before_the_story_begins_there_is_a_screen_already() -> None:
     ("width", "height"),
     [
         pytest.param(80, 24, id="usual"),
+        pytest.param(screen.ROOMY, 24, id="roomy"),
         pytest.param(132, 30, id="wider"),
         pytest.param(250, 60, id="large"),
     ],
@@ -109,8 +110,16 @@ def test_it_fits(width: int, height: int) -> None:
     text = drawn(replace(VIEW, rows=rows), width, height)
 
     assert len(text.splitlines()) <= height
-    for words in ("chat-bud", "5250m", "4/5", "combine: the largest need", "NoData", "q  quit"):
+    for words in ("chat-bud", "5.25", "4/5", "combine: the largest need", "NoData", "q  quit"):
         assert words in text
+
+
+@pytest.mark.parametrize("width", [screen.ROOMY, screen.WIDE - 1])
+def test_a_reason_is_read_to_its_end(width: int) -> None:
+    """It has a line of its own where there is no room for it beside the figures."""
+    why = "5 of 16 replicas are lost or starting, so the recommendation does not fall below 16"
+
+    assert why in drawn(replace(VIEW, rows=[replace(ROW, why=why)]), width)
 
 
 def test_bars_are_as_high_as_the_largest() -> None:
@@ -142,12 +151,13 @@ def test_the_reason_is_that_of_the_stage_that_bound() -> None:
     assert board.reason({}) == ("", "")
 
 
-def test_large_figures_fit_a_usual_terminal() -> None:
-    """No figure and no heading is cut where queues are long."""
+@pytest.mark.parametrize("width", [80, screen.ROOMY])
+def test_large_figures_fit(width: int) -> None:
+    """No figure and no heading is cut where queues are long, in the smallest terminal of a kind."""
     large = replace(
-        ROW, strategy="BudScaler", load="20", in_flight=6926.0, first_token_s=503.1,
+        ROW, strategy="BudScaler", load=20.0, in_flight=6926.0, first_token_s=503.1,
         ready=20, asked=20, cost=131.25, over_minutes=112.3,
     )  # fmt: skip
-    table = drawn(replace(VIEW, rows=(large,)), 80).split("largest")[0]
+    table = drawn(replace(VIEW, rows=(large,)), width).split("largest")[0]
     assert "20/20" in table
     assert "…" not in table

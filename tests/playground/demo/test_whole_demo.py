@@ -15,18 +15,13 @@ from typing import IO
 
 import pytest
 
-from budaiscaler.domain.algorithms import hpa_controller_spec
-from budaiscaler.playground import manifests
-from budaiscaler.playground.cluster.starts import Starts
-from budaiscaler.playground.demo import accounts, shown
-from budaiscaler.playground.demo.options import Options
-from budaiscaler.playground.fleet.fleet import Fleet
-from budaiscaler.playground.traffic.arrivals import Arrivals
-from budaiscaler.playground.twin import Twin
-
 pytestmark = pytest.mark.timeout(240)
 
 ENDS_WITHIN_S = 120
+FIELDS = {
+    *("name", "strategy", "replicas", "decisions", "errors"),
+    *("replicaHours", "cost", "overTarget"),
+}
 
 
 @contextmanager
@@ -72,19 +67,6 @@ def read_until(stream: IO[str] | None, text: str) -> str:
     raise AssertionError("".join(lines))
 
 
-def simulated_twin(directory: Path, seed: int, seconds: int) -> object:
-    """What the twin comes to, without anything real beside it."""
-    options = Options(directory, seed=seed)
-    rate, shape = shown.traffic(options)
-    spec, starts = hpa_controller_spec.read(manifests.plain_hpa()), Starts(60, seed)
-    twin = Twin(spec, starts, Fleet(shape), shown.first_replicas(options))
-    twin.settle(rate(0.0))
-    arrivals = Arrivals(rate, seed)
-    for _ in range(seconds):
-        twin.step(arrivals.next(), 1.0)
-    return accounts.of_twin(twin)
-
-
 def assert_nothing_is_left(directory: Path) -> None:
     """Neither a file nor a process."""
     assert list(directory.iterdir()) == []
@@ -104,9 +86,11 @@ def test_without_a_screen_it_ends_with_a_summary(tmp_path: Path) -> None:
         "chat-kpa": "KPA",
         "chat-bud": "BudScaler",
     }
-    for one in summary["scalers"]:
-        assert one.keys() == summary["twin"].keys()
-        assert one["decisions"] >= 1
+    assert (summary["twin"]["name"], summary["twin"]["strategy"]) == ("plain-hpa", "HPA")
+    assert all(one["decisions"] >= 1 for one in summary["scalers"])
+    everyone = (*summary["scalers"], summary["twin"])
+    for one in everyone:
+        assert one.keys() == FIELDS
         assert one["errors"] == 0
         replicas = one["replicas"]
         assert 1 <= replicas["min"] <= replicas["last"] <= replicas["max"] <= 20
@@ -115,9 +99,7 @@ def test_without_a_screen_it_ends_with_a_summary(tmp_path: Path) -> None:
         assert one["cost"] == pytest.approx(12 * one["replicaHours"], abs=0.02)
         assert 0 <= one["overTarget"] <= 6
     # The crowd of this seed comes after two minutes, and nobody can do without more replicas.
-    assert max(one["replicas"]["max"] for one in summary["scalers"]) > 3
-    assert summary["twin"]["replicas"]["max"] > 3
-    assert summary["twin"] == simulated_twin(tmp_path / "no", seed=3, seconds=360)
+    assert max(one["replicas"]["max"] for one in everyone) > 3
     assert summary["events"] >= 1
     assert summary["errors"] == 0
     assert "export KUBECONFIG=" in told
@@ -153,6 +135,39 @@ def test_interrupted_in_its_start_it_leaves_nothing_behind(tmp_path: Path) -> No
 
     assert process.returncode == 130
     assert_nothing_is_left(tmp_path)
+
+
+def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    """As in `budaiscaler demo | head`: without a word, and nothing left."""
+    with demo(tmp_path, "--speed", "10") as process:
+        read_until(process.stdout, "KUBECONFIG")
+        assert process.stdout is not None
+        process.stdout.close()
+        _, told = process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert process.returncode == 1
+    assert told == ""
+    assert_nothing_is_left(tmp_path)
+
+
+def test_killed_it_takes_its_servers_along(tmp_path: Path) -> None:
+    """Whoever sends SIGKILL has no processes to look for; only files are left."""
+    with demo(tmp_path, "--headless", "--speed", "10") as process:
+        read_until(process.stdout, "HPACreated")
+        servers = children(tmp_path)
+        assert len(servers) == 2
+        for number in servers:
+            os.kill(number, signal.SIGSTOP)  # they do not end by themselves, without an API server
+        process.kill()
+        process.communicate(timeout=ENDS_WITHIN_S)
+        until_s = time.monotonic() + ENDS_WITHIN_S
+        while children(tmp_path) and time.monotonic() < until_s:
+            time.sleep(0.02)
+        left = children(tmp_path)
+        for number in left:
+            os.kill(number, signal.SIGKILL)
+
+    assert left == {}
 
 
 def test_a_server_that_dies_ends_the_demo(tmp_path: Path) -> None:

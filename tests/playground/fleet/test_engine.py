@@ -32,6 +32,22 @@ def test_tokens_take_longer_the_fuller_the_batch_is() -> None:
     assert light.latency.per_token_s < heavy.latency.per_token_s
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(Shape(600, 200), id="usual"),
+        pytest.param(Shape(123, 15), id="done-within-a-second"),
+        pytest.param(Shape(12_000, 343), id="long-prompts"),
+    ],
+)
+def test_what_runs_tells_the_load_of_requests_of_any_length(shape: Shape) -> None:
+    """Twice the load within the latency target is about twice as many at once, or somewhat more."""
+    half, full = (run(Engine(shape), share * shape.served_per_s(), 300) for share in (0.4, 0.8))
+
+    assert half.running > 1
+    assert 2 * half.running < full.running < 5 * half.running
+
+
 def test_what_is_served_within_the_target_is_where_the_formula_says() -> None:
     """At the rate of the closed form a further token takes a tenth of a second."""
     shape = Shape()

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from budaiscaler.domain.errors import ConfigurationError
+from budaiscaler.playground import manifests
 from budaiscaler.playground.demo import shown
+from budaiscaler.playground.demo.options import Options
 from budaiscaler.playground.fleet.engine import Shape
 from budaiscaler.playground.traffic import traces
 
@@ -98,6 +100,26 @@ def test_the_trace_of_a_large_service_is_thinned(tmp_path: Path) -> None:
     needed = large.peak_per_s * shown.share(large) / large.shape.served_per_s()
     assert needed == pytest.approx(12)
     assert shown.share(small) == 1
+
+
+def test_targets_suit_the_lengths_of_the_requests(tmp_path: Path) -> None:
+    """Sixty requests at once are right for usual ones; of long ones a server can do few."""
+    head = "minute,requests,prompt_tokens,output_tokens\n"
+    long = traces.read(write(tmp_path / "long.csv", f"{head}0,10,120000,3430\n"))
+    usual = shown.targets(Options(tmp_path))
+
+    assert usual == manifests.TARGETS
+    assert shown.targets(Options(tmp_path, trace=long)) == {
+        "requests_running": 8,
+        "requests_waiting": 4,
+    }
+    scalers = [
+        body["spec"]["metricsSources"][0]["targetValue"]
+        for body in shown.objects(Options(tmp_path, trace=long), {})
+        if body["kind"] == "BudAIScaler"
+    ]
+    plain = shown.twin(Options(tmp_path, trace=long))[1]["spec"]["metrics"][0]["pods"]["target"]
+    assert [*scalers, plain["averageValue"]] == ["8"] * 4
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the replay traces are not beside this checkout")
