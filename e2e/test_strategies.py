@@ -40,6 +40,7 @@ SCALED_S: Final = 90.0
 STALE_S: Final = 60.0
 """A source is without data once its last good sample is that old."""
 LATE_S: Final = 45.0
+AWAY_S: Final = 3
 LOADING_S: Final = 60
 """That a model takes to load."""
 MINUTE_S: Final = 60.0
@@ -90,7 +91,9 @@ def drain(api: Api, node: str, playing: Iterable[Fleet]) -> None:
 def test_nodes_and_pods_that_go(story: Story) -> None:
     """Each node is drained in turn, and then 30 % of the pods are lost: nobody wants fewer."""
     nodes = [node["metadata"]["name"] for node in story.api.get(NODES)["items"]]
-    with fleets.playing(story, OF_NODES, 10) as playing, ExitStack() as stack:
+    # Those of a drained node are away for a while: long enough for every strategy to see it.
+    startup = f"{AWAY_S}s"
+    with fleets.playing(story, OF_NODES, 10, startup=startup) as playing, ExitStack() as stack:
         for fleet in playing:
             fleet.engines.give_each(Load(running=TARGET))
         scale(story, playing, 10)
