@@ -100,6 +100,13 @@ def written(window: Window, now: datetime) -> int:
     return sum(last - window.length < bucket <= last for bucket, _ in window.buckets)
 
 
+def apart(window: Window, at: datetime) -> tuple[float | None, Window]:
+    """Give the value of the bucket that a time is in, and the window without it."""
+    number = _bucket(window, at)
+    others = tuple(known for known in window.buckets if known[0] != number)
+    return dict(window.buckets).get(number), replace(window, buckets=others)
+
+
 def only_newest(window: Window) -> Window:
     """Forget all but the last bucket."""
     newest = window.buckets[-1:]

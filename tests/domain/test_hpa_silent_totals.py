@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from budaiscaler.domain.api.budaiscaler import Strategy
 from budaiscaler.domain.decision import Code
 from budaiscaler.domain.readings import reading
 from tests import samples
@@ -40,11 +41,34 @@ def test_a_silent_pod_is_no_low_load(total: float, answered: int, load: float) -
     assert story.step(8, says, after_s=BOUND_S).desired_load == load
 
 
+@pytest.mark.parametrize(
+    ("strategy", "total", "desired"),
+    [
+        pytest.param(Strategy.HPA, 80, 10, id="hpa"),
+        pytest.param(Strategy.KPA, 80, 10, id="kpa"),
+        pytest.param(Strategy.BUD_SCALER, 80, 10, id="budscaler"),
+        pytest.param(Strategy.HPA, 30, 5, id="and-less-is-less"),
+    ],
+)
+def test_pods_that_come_back_are_not_in_it_yet(
+    strategy: Strategy, total: float, desired: int
+) -> None:
+    """Lost pods are ready again, and what stands was read over the others while they were away."""
+    source = samples.total("10", name="queue", metricSourceType="pod")
+    at_once = {"scaleDown": {"stabilizationWindowSeconds": 0, "maxScaleRate": "1"}}
+    story = Story(samples.spec(source, scalingStrategy=str(strategy), behavior=at_once))
+    story.step(10, {"queue": reading(100, answered=10, of=10)})
+    away = story.step(10, {"queue": reading(total, answered=8, of=8)}, ready=8, after_s=300)
+    says = {"queue": reading(total, age_s=2, answered=8, of=8)}
+    assert away.desired_replicas == 10
+    assert story.step(10, says, after_s=2).desired_replicas == desired
+
+
 def test_the_ladder_says_who_is_silent() -> None:
     """The rung of the source tells how many do not answer, and that it holds."""
     decision = _story().step(8, {"queue": reading(50, answered=4, of=8)})
     told = rung(decision, Code.PARTIAL_DATA)
-    assert "4 do not answer" in told.message
+    assert "4 have not answered" in told.message
     assert (told.before, told.after) == (8, 8)
 
 

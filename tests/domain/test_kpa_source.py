@@ -289,3 +289,22 @@ def test_a_state_stays_small() -> None:
         story.verdict(10_000 - second, 100, after_s=1)
     assert len(story.state.samples.buckets) <= kpa_source.MOST_BUCKETS
     assert len(story.state.memory.verdicts.buckets) <= 300
+
+
+@pytest.mark.parametrize(
+    ("before", "total", "taken"),
+    [
+        pytest.param([], 3, 3, id="the-first"),
+        pytest.param([2, 2], 5, 5, id="more-is-more"),
+        pytest.param([4, 8], 1, 6, id="at-the-average"),
+        pytest.param([4, 8, 3], 1, 6, id="at-that-of-the-others"),
+        pytest.param([2, 2, 9], 1, 9, id="not-below-what-its-bucket-has"),
+    ],
+)
+def test_a_sample_of_a_part(before: list[float], total: float, taken: float) -> None:
+    """It lowers no average, however often one bucket, which is the third, is written."""
+    story, now = Story(), NOON + timedelta(seconds=10)
+    for value in before:
+        story.look(value, 1, after_s=5 if story.state.samples.buckets else 0)
+    part = kpa_source.at_average(story.config, story.state, Sample(total, now), now)
+    assert part == Sample(taken, now)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from budaiscaler.domain import windows
 from budaiscaler.domain.algorithms import (
     answering,
     coverage,
@@ -141,11 +140,9 @@ class _Deciders:
         asked = needs.candidate(source, found, observation, state, now)
         config = kpa_settings.config(self.spec.behavior, self.given, target=source.target)
         before = self.states.get(source.key) or kpa_source.start(replicas, now)
-        total = asked.load * source.target
+        sample = Sample(asked.load * source.target, now - timedelta(seconds=found.age_s))
         if _may_lack(source, observation, state, now):
-            # What is taken in now is in the average for long after the hold, when it ends, too.
-            total = max(total, windows.mean(before.samples, config.stable_window_s, now) or 0.0)
-        sample = Sample(total, now - timedelta(seconds=found.age_s))
+            sample = kpa_source.at_average(config, before, sample, now)
         verdict, self.states[source.key] = kpa_source.step(config, before, sample, replicas, now)
         if isinstance(verdict, NoVerdict):
             message = f"{source.key}: {verdict.message}, so it holds {replicas.current}"

@@ -61,6 +61,18 @@ def start(replicas: Replicas, now: datetime) -> KpaState:
     return KpaState(memory=knative.start(replicas, now))
 
 
+def at_average(config: Config, state: KpaState, sample: Sample, now: datetime) -> Sample:
+    """Raise a sample that may be of a part of the load to the average of the others.
+
+    What is taken in now is in the average for long after the hold, when it ends, too. Several
+    decisions have one bucket, and each writes it: against an average with their own bucket in it,
+    0 after a 2 would become 1, then 1.5, and 0 in the bucket of a 2 would take it away bit by bit.
+    """
+    stands, others = windows.apart(state.samples, min(sample.at, now))
+    average = windows.mean(others, config.stable_window_s, now)
+    return Sample(max(sample.total, stands or 0.0, average or 0.0), sample.at)
+
+
 def sized(config: Config, samples: Window, interval_s: float) -> Window:
     """Give the samples in the window that is asked for, of one bucket an interval."""
     bucket_s = max(interval_s, config.stable_window_s / MOST_BUCKETS)

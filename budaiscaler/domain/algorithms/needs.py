@@ -96,10 +96,10 @@ def candidate(
         return of_level(source.key, source.target, found, observation, state, now)
     need = min(found.value / source.target, MAX_NEED)
     how = f"{source.key}: total {found.value:g} / {source.target:g} a replica = {need:.4g} replicas"
-    if (silent := _silent(source, found)) > 0:
+    if (silent := _silent(source, found, observation.replicas.ready)) > 0:
         at_most = min(need + silent * max(1.0, need / max(1, found.answered or 0)), MAX_NEED)
         kept = min(max(float(current), need), at_most)
-        how = f"{how} at least, and {silent} do not answer, taken as {kept:.4g} replicas"
+        how = f"{how} at least, and {silent} have not answered, taken as {kept:.4g} replicas"
         code = Code.PARTIAL_DATA if need < kept < at_most else Code.NEED_FROM_TOTAL
         rung = Rung(Stage.SOURCE, code, current, ceil(kept), how)
         return Candidate(kept, rung, is_hold=code is Code.PARTIAL_DATA, has_data=True)
@@ -107,14 +107,16 @@ def candidate(
     return Candidate(need, rung, has_data=True)
 
 
-def _silent(source: MetricsSource, reading: Reading) -> int:
+def _silent(source: MetricsSource, reading: Reading, ready: int) -> int:
     """Count the pods that a total of pods which were asked themselves lacks.
 
     As in a level, each of them counts as at target when going down, and as nothing when going up.
+    Those that were not asked are silent, too: ten pods at target, of which a drained node takes two
+    away, read as 80 over 8 of 8, and the two come back before anybody is asked again.
     """
     if source.source_type not in _ASKS_PODS or reading.answered is None or reading.of is None:
         return 0
-    return max(0, reading.of - reading.answered)
+    return max(0, max(reading.of, ready) - reading.answered)
 
 
 def ceil(load: float) -> int:
