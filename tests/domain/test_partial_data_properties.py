@@ -15,7 +15,9 @@ from tests import strategies
 from tests.conftest import NOON
 from tests.strategies import World
 
-any_world = st.one_of(strategies.worlds(), strategies.acting_worlds())
+wild = st.one_of(strategies.worlds(), strategies.acting_worlds())
+any_world = wild | wild.map(World.calm)
+"""In a wild world much else holds, so that a part seldom matters there."""
 
 
 @given(any_world, st.data())
