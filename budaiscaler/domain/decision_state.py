@@ -70,7 +70,8 @@ class _Written(ApiModel):
 def to_text(state: State, target: ScaleTargetRef, at: datetime) -> str:
     """Write a state down, in one line: whoever describes a scaler is not to scroll past it.
 
-    What is too large is thinned, such that nobody decides lower by what is left than by the whole.
+    What is too large is thinned, such that by what is left nothing is let go that the whole would
+    have kept. A need above what stands may be forgotten, as after a gap.
 
     Args:
         state: what a decision returned.

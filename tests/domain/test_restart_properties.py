@@ -111,7 +111,7 @@ def test_a_restart_between_two_decisions_changes_nothing(world: World, data: st.
 @st.composite
 def full_worlds(draw: st.DrawFn) -> World:
     """A world of a strategy that acts, with more of a past than fits."""
-    world, random = draw(strategies.acting_worlds()), draw(st.randoms(use_true_random=False))
+    world, random = draw(strategies.acting_worlds()), Random(draw(st.integers(0, 2**32)))
     agos = range(1800, 0, -10)
     kpa = {key: replace(one, samples=_noisy(random)) for key, one in world.state.kpa.items()}
     state = replace(
@@ -136,7 +136,10 @@ def _noisy(random: Random) -> Window:
 @settings(max_examples=40)  # what is drawn is large
 @given(full_worlds(), st.data())
 def test_a_state_that_is_thinned_lets_nothing_go(world: World, data: st.DataObject) -> None:
-    """What does not fit into a status is left out so that no decision is lower for it."""
+    """What does not fit into a status is left out so that what stands stays, if it would have.
+
+    More than that may be forgotten: a spike that only the samples told of.
+    """
     run = Run(world.spec, world.state)
     first, *others = data.draw(
         st.lists(
@@ -150,7 +153,8 @@ def test_a_state_that_is_thinned_lets_nothing_go(world: World, data: st.DataObje
     assert len(written) <= decision_state.MAX_BYTES
     again = _restarted(run, written, others[0])
     for look in others:
-        assert again.look(look).desired_replicas >= run.look(look).desired_replicas
+        kept = min(run.look(look).desired_replicas, look.seen.replicas.current)
+        assert again.look(look).desired_replicas >= kept
 
 
 @given(any_world, st.data())

@@ -19,7 +19,7 @@ async def test_restart(cluster: World) -> None:
     async with cluster.controller(), cluster.adapter() as copy:
         await cluster.until_replicas(3)
         await cluster.until_published(3)
-        with cluster.told() as answers:
+        async with cluster.told() as answers:
             await copy.stop()
             await cluster.until_published(None)
             async with cluster.adapter("adapter-2"):
@@ -49,7 +49,7 @@ async def test_leader_change(cluster: World, how: str) -> None:
         async with cluster.adapter("other"):
             await cluster.until_replicas(3)
             await cluster.until_published(3)
-            with cluster.told() as answers:
+            async with cluster.told() as answers:
                 await (leader.stop() if how == "stops" else leader.die())
                 await cluster.until_held(ADAPTER, "other")
                 assert answers == [3]

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -263,27 +263,30 @@ class World:
             finally:
                 await copy.stop()
 
-    @contextmanager
-    def told(self, name: str = "chat") -> Iterator[list[float | None]]:
+    @asynccontextmanager
+    async def told(self, name: str = "chat") -> AsyncIterator[list[float | None]]:
         """Ask for the published load all the while; gives every answer that differs from the last.
 
-        None is an error, on which an HPA stands still.
+        None is an error, on which an HPA stands still. The first question is asked before anything
+        happens, and the last when all has.
         """
         answers: list[float | None] = []
 
         async def ask() -> None:
+            with contextlib.suppress(KubeError):
+                answer = await self.published(name)
+                if answers[-1:] != [answer]:
+                    answers.append(answer)
+
+        async def ask_all_the_while() -> None:
             while True:
-                with contextlib.suppress(KubeError):
-                    answer = await self.published(name)
-                    if answers[-1:] != [answer]:
-                        answers.append(answer)
+                await ask()
                 await asyncio.sleep(0.005)
 
-        asking = asyncio.ensure_future(ask())
-        try:
+        await ask()
+        async with _going(ask_all_the_while()):
             yield answers
-        finally:
-            asking.cancel()
+        await ask()
 
 
 @asynccontextmanager
