@@ -6,8 +6,6 @@ them: they are listed by namespace when somebody asks, and remembered for half a
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,8 +13,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from budaiscaler.domain.errors import ForbiddenError, KubeError, KubeUnreachableError, NotFoundError
+from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.kube.port import Json, Kube
 from budaiscaler.kube.resources import SCALED_OBJECTS, VERTICAL_POD_AUTOSCALERS, Resource
+from budaiscaler.sources.coalescing import Shared
 from controller.hpas import Target, target_key
 
 REMEMBER_S = 30.0
@@ -94,10 +94,11 @@ class OtherTools:
 
     kube: Kube
     clock: Callable[[], float] = time.monotonic
-    _known: dict[tuple[Resource, str], tuple[float, asyncio.Future[Found | KubeError]]] = field(
-        default_factory=dict
-    )
+    _lists: Shared[tuple[Resource, str], Found | NoData] = field(init=False)
     _absent_until_s: dict[Resource, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._lists = Shared(self.clock)
 
     async def on(self, namespace: str, target: Target) -> Rival | None:
         """The autoscaler of another tool on that workload; None if there is none.
@@ -112,19 +113,19 @@ class OtherTools:
         return None
 
     async def _of(self, tool: Tool, namespace: str) -> Found:
-        now_s, place = self.clock(), (tool.resource, namespace)
-        if now_s < self._absent_until_s.get(tool.resource, 0.0):
+        if self.clock() < self._absent_until_s.get(tool.resource, 0.0):
             return {}
-        asked_s, answer = self._known.get(place, (-math.inf, None))
-        if answer is None or now_s - asked_s > _stands_s(answer):
-            answer = asyncio.ensure_future(self._list(tool, namespace))
-            self._known[place] = (now_s, answer)
-        found = await asyncio.shield(answer)  # others wait for it, whoever gives up
-        if isinstance(found, KubeError):
-            raise KubeUnreachableError(str(found))
+        found = await self._lists.get(
+            (tool.resource, namespace),
+            REMEMBER_S,
+            lambda: self._list(tool, namespace),
+            failure_max_age_s=FAILED_S,
+        )
+        if isinstance(found, NoData):
+            raise KubeUnreachableError(found.message)
         return found
 
-    async def _list(self, tool: Tool, namespace: str) -> Found | KubeError:
+    async def _list(self, tool: Tool, namespace: str) -> Found | NoData:
         try:
             answer = await self.kube.get(tool.resource.collection(namespace))
         except NotFoundError:
@@ -140,13 +141,5 @@ class OtherTools:
             )
             return {}
         except KubeError as error:
-            return error
+            return NoData(NoDataReason.UNREACHABLE, str(error))
         return dict(filter(None, map(tool.acts_on, answer.get("items") or ())))
-
-
-def _stands_s(answer: asyncio.Future[Found | KubeError]) -> float:
-    """How long an answer stands; one that is on its way is waited for."""
-    if not answer.done():
-        return math.inf
-    is_known = not answer.cancelled() and answer.exception() is None
-    return REMEMBER_S if is_known and not isinstance(answer.result(), KubeError) else FAILED_S

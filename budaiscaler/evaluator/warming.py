@@ -15,7 +15,7 @@ from budaiscaler.domain.algorithms import warming
 from budaiscaler.domain.algorithms.kpa_source import Sample
 from budaiscaler.domain.algorithms.warming import Span
 from budaiscaler.domain.api.budaiscaler import ScalerSpec
-from budaiscaler.domain.api.sources import MetricsSource, SourceType
+from budaiscaler.domain.api.sources import MetricsSource
 from budaiscaler.domain.decision import Observation, State
 from budaiscaler.domain.readings import NoData, NoDataReason
 from budaiscaler.evaluator.scalers import Scaler
@@ -44,17 +44,13 @@ class WarmUp:
     ) -> State:
         """Fill what a state lacks; see `domain.algorithms.warming`."""
         spans = warming.lacking(spec, observation, state, now, interval_s=interval_s)
-        asked = [
-            source
-            for source in spec.metrics_sources
-            if source.key in spans and source.source_type is SourceType.PROMETHEUS
-        ]
-        if not asked:
+        if not spans:
             return state
         async with asyncio.TaskGroup() as group:
             tasks = {
                 source.key: group.create_task(self._ask(scaler, source, spans[source.key]))
-                for source in asked
+                for source in spec.metrics_sources
+                if source.key in spans
             }
         found = {key: task.result() for key, task in tasks.items()}
         _log.info(

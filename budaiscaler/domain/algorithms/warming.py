@@ -1,8 +1,9 @@
 """The windows of a decider that begins, filled with what a server remembers of its sources.
 
 Without that, the first sample is the average: in a lull between two bursts a new leader would take
-the lull for all there is. Only totals of the KPA strategy are filled. A level would need the pods
-that it was the mean of at each of those times, and a recommendation all else that was seen then.
+the lull for all there is. Only totals of the KPA strategy are filled, and of type prometheus, since
+no other server remembers. A level would need the pods that it was the mean of at each of those
+times, and a recommendation all else that was seen then.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from budaiscaler.domain.algorithms import kpa_settings, kpa_source, tuning
 from budaiscaler.domain.algorithms.kpa_source import MOST_LOAD, Sample
 from budaiscaler.domain.api import promql
 from budaiscaler.domain.api.budaiscaler import ScalerSpec, Strategy
-from budaiscaler.domain.api.sources import MetricsSource, TargetType
+from budaiscaler.domain.api.sources import MetricsSource, SourceType, TargetType
 from budaiscaler.domain.decision import Observation, State
 from budaiscaler.domain.memories import KpaState
 
@@ -54,13 +55,13 @@ def lacking(
     spans: dict[str, Span] = {}
     for source in spec.metrics_sources:
         target_type, _ = promql.target_type(source)
-        if target_type is not TargetType.AVERAGE_VALUE:
+        is_total = target_type is TargetType.AVERAGE_VALUE
+        if not is_total or source.source_type is not SourceType.PROMETHEUS:
             continue
         known = state.kpa.get(source.key, KpaState())
         window = _window(spec, observation, source, known, interval_s)
-        span_s = window.length * window.bucket_s
         if windows.written(window, now) < (1 - MAY_LACK) * window.length:
-            spans[source.key] = Span(span_s, window.bucket_s)
+            spans[source.key] = Span(window.length * window.bucket_s, window.bucket_s)
     return spans
 
 
